@@ -1,0 +1,266 @@
+/**
+ * THE table of settings: environment variable, parser, default, unit, meaning. A default is stated here and nowhere
+ * else; README's table is checked against this file by tests/readme_test.ts.
+ */
+import { z } from "zod";
+
+export interface Setting<T> {
+  /** Environment variable. */
+  env: string;
+  /** Parses the variable's text. */
+  schema: z.ZodType<T, string>;
+  /** What the setting is when the variable is not set (or is empty); null when it then has no value. */
+  default: T;
+  /** "ms", "bytes", "jobs", …; empty when it has none. */
+  unit: string;
+  meaning: string;
+  /** Never printed, logged or shown. */
+  secret: boolean;
+}
+
+type Extra = { unit?: string; secret?: boolean };
+
+function setting<T>(
+  env: string,
+  schema: z.ZodType<T, string>,
+  fallback: T,
+  meaning: string,
+  extra: Extra = {},
+): Setting<T> {
+  return { env, schema, default: fallback, meaning, unit: extra.unit ?? "", secret: extra.secret ?? false };
+}
+
+const text: z.ZodType<string, string> = z.string();
+const optionalText: z.ZodType<string | null, string> = z.string();
+
+function integer(min: number, max: number): z.ZodType<number, string> {
+  return z.string().regex(/^\d+$/, "must be a whole number").transform(Number)
+    .refine((n) => n >= min && n <= max, `must be between ${min} and ${max}`);
+}
+
+function flag(): z.ZodType<boolean, string> {
+  return z.enum(["0", "1", "true", "false"], "must be 1, true, 0 or false").transform((v) => v === "1" || v === "true");
+}
+
+function oneOf<const V extends string>(...values: V[]): z.ZodType<V, string> {
+  return z.string().refine((v): v is V => values.includes(v as V), `must be one of ${values.join(", ")}`) as z.ZodType<
+    V,
+    string
+  >;
+}
+
+/** http(s) is corrected to ws(s), because that is what people copy; a missing scheme is refused with the form shown. */
+const livekitUrl: z.ZodType<string | null, string> = z.string().transform((value, ctx) => {
+  const corrected = value.replace(/^http(s?):\/\//, "ws$1://").replace(/\/+$/, "");
+  if (/^wss?:\/\/[^/\s]+/.test(corrected) && URL.canParse(corrected)) return corrected;
+  ctx.addIssue({ code: "custom", message: "must start with ws:// or wss://, for example wss://livekit.example.com" });
+  return z.NEVER;
+});
+
+const postgresUrl: z.ZodType<string | null, string> = z.string().refine(
+  (value) => /^postgres(ql)?:\/\//.test(value) && URL.canParse(value),
+  "must look like postgres://user:password@host:5432/database",
+);
+
+const apiKey: z.ZodType<string | null, string> = z.string().min(16, "must be at least 16 characters").max(512)
+  .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
+
+export const SETTINGS = {
+  host: setting("HOST", text, "127.0.0.1", "Address to listen on. Other than loopback, put TLS in front."),
+  port: setting("PORT", integer(0, 65_535), 8000, "Port of dashboard and REST API; 0 takes a free one."),
+  dataDir: setting("GREENROOM_DATA_DIR", text, ".greenroom", "Where the database, secrets and caches live."),
+  agentsDir: setting("GREENROOM_AGENTS_DIR", text, "agents", "Folder of agent files; may lie outside the project."),
+  apiKey: setting("GREENROOM_API_KEY", apiKey, null, "Admin API key; without it one is made on first start.", {
+    secret: true,
+  }),
+  logLevel: setting(
+    "GREENROOM_LOG_LEVEL",
+    oneOf("debug", "info", "warn", "error"),
+    "info",
+    "Least level that is logged.",
+  ),
+  logFormat: setting(
+    "GREENROOM_LOG_FORMAT",
+    oneOf("auto", "json", "text"),
+    "auto",
+    "auto: text on a terminal, else json.",
+  ),
+
+  livekitUrl: setting("LIVEKIT_URL", livekitUrl, null, "ws:// or wss:// URL; without it a local server is started."),
+  livekitApiKey: setting("LIVEKIT_API_KEY", optionalText, null, "API key of the LiveKit server."),
+  livekitApiSecret: setting("LIVEKIT_API_SECRET", optionalText, null, "API secret of the LiveKit server.", {
+    secret: true,
+  }),
+  livekitPublicUrl: setting("LIVEKIT_PUBLIC_URL", livekitUrl, null, "URL that browsers use; LIVEKIT_URL unless set."),
+  livekitServerPath: setting(
+    "GREENROOM_LIVEKIT_SERVER",
+    optionalText,
+    null,
+    "Path of a livekit-server to start locally.",
+  ),
+  livekitBuildTimeoutMs: setting(
+    "GREENROOM_LIVEKIT_BUILD_TIMEOUT_MS",
+    integer(1_000, 3_600_000),
+    900_000,
+    "Limit of building the local LiveKit server.",
+    { unit: "ms" },
+  ),
+  livekitHandshakeTimeoutMs: setting(
+    "LIVEKIT_HANDSHAKE_TIMEOUT_MS",
+    integer(100, 600_000),
+    45_000,
+    "Limit of one worker connection attempt.",
+    { unit: "ms" },
+  ),
+  livekitPingIntervalMs: setting(
+    "LIVEKIT_PING_INTERVAL_MS",
+    integer(100, 60_000),
+    4_000,
+    "Between WorkerPings; two misses end the connection.",
+    { unit: "ms" },
+  ),
+  livekitReconnectFirstMs: setting(
+    "LIVEKIT_RECONNECT_FIRST_MS",
+    integer(1, 60_000),
+    500,
+    "Upper bound of the first reconnect wait.",
+    { unit: "ms" },
+  ),
+  livekitReconnectMaxMs: setting(
+    "LIVEKIT_RECONNECT_MAX_MS",
+    integer(1, 600_000),
+    30_000,
+    "Upper bound of any reconnect wait.",
+    { unit: "ms" },
+  ),
+  livekitHealthIntervalMs: setting(
+    "LIVEKIT_HEALTH_INTERVAL_MS",
+    integer(100, 600_000),
+    30_000,
+    "Between checks of the LiveKit server API.",
+    { unit: "ms" },
+  ),
+  livekitRequestTimeoutMs: setting(
+    "LIVEKIT_REQUEST_TIMEOUT_MS",
+    integer(100, 120_000),
+    5_000,
+    "Limit of one server API call.",
+    { unit: "ms" },
+  ),
+  livekitWsDebug: setting("LIVEKIT_WS_DEBUG", flag(), false, "Log worker messages, with secrets removed."),
+
+  databaseUrl: setting("DATABASE_URL", postgresUrl, null, "PostgreSQL ≥ 14; without it an embedded one is started.", {
+    secret: true,
+  }),
+  databasePoolSize: setting("DATABASE_POOL_SIZE", integer(2, 100), 10, "Connections to Postgres.", {
+    unit: "connections",
+  }),
+  databaseConnectTimeoutMs: setting(
+    "DATABASE_CONNECT_TIMEOUT_MS",
+    integer(100, 120_000),
+    10_000,
+    "Limit of one connection attempt.",
+    { unit: "ms" },
+  ),
+  statementTimeoutMs: setting(
+    "DATABASE_STATEMENT_TIMEOUT_MS",
+    integer(100, 600_000),
+    15_000,
+    "Limit of one statement.",
+    { unit: "ms" },
+  ),
+
+  maxConcurrentJobs: setting("MAX_CONCURRENT_JOBS", integer(1, 10_000), 20, "Jobs that this instance runs at once.", {
+    unit: "jobs",
+  }),
+  warmSlots: setting("GREENROOM_WARM_SLOTS", integer(0, 100), 2, "Warm slots per agent that does not say otherwise.", {
+    unit: "slots",
+  }),
+  maxWarmSlots: setting("GREENROOM_MAX_WARM_SLOTS", integer(0, 1_000), 8, "Warm slots of all agents together.", {
+    unit: "slots",
+  }),
+  slotStartTimeoutMs: setting(
+    "GREENROOM_SLOT_START_TIMEOUT_MS",
+    integer(500, 600_000),
+    30_000,
+    "Limit of loading and prewarming a slot.",
+    { unit: "ms" },
+  ),
+  hostTimeoutMs: setting(
+    "GREENROOM_HOST_TIMEOUT_MS",
+    integer(100, 60_000),
+    10_000,
+    "Limit of loading an agent file in its host.",
+    { unit: "ms" },
+  ),
+  validateTimeoutMs: setting(
+    "GREENROOM_VALIDATE_TIMEOUT_MS",
+    integer(10, 60_000),
+    2_000,
+    "Limit of validating metadata in an agent's host.",
+    { unit: "ms" },
+  ),
+  connectTimeoutMs: setting(
+    "GREENROOM_CONNECT_TIMEOUT_MS",
+    integer(100, 600_000),
+    10_000,
+    "Limit of an agent's connect to its room.",
+    { unit: "ms" },
+  ),
+  shutdownGraceMs: setting(
+    "GREENROOM_SHUTDOWN_GRACE_MS",
+    integer(0, 600_000),
+    10_000,
+    "Time for an agent's shutdown callbacks.",
+    { unit: "ms" },
+  ),
+  drainTimeoutMs: setting(
+    "GREENROOM_DRAIN_TIMEOUT_MS",
+    integer(0, 86_400_000),
+    3_600_000,
+    "How long SIGTERM waits for running jobs.",
+    { unit: "ms" },
+  ),
+  rtcLogs: setting("GREENROOM_RTC_LOGS", flag(), false, "Turn rtc-node's own logs on (slows every room)."),
+
+  maxBodyBytes: setting("GREENROOM_MAX_BODY_BYTES", integer(1_024, 67_108_864), 262_144, "Largest request body.", {
+    unit: "bytes",
+  }),
+  maxMetadataBytes: setting(
+    "GREENROOM_MAX_METADATA_BYTES",
+    integer(0, 524_288),
+    65_536,
+    "Largest metadata of a dispatch.",
+    { unit: "bytes" },
+  ),
+  queueCapacity: setting("GREENROOM_QUEUE_CAPACITY", integer(1, 1_000_000), 1_000, "Waiting dispatches per agent.", {
+    unit: "dispatches",
+  }),
+  claimPollMs: setting(
+    "GREENROOM_CLAIM_POLL_MS",
+    integer(10, 60_000),
+    1_000,
+    "Between looks at the queue when nothing wakes us.",
+    { unit: "ms" },
+  ),
+  maxWaiters: setting("GREENROOM_MAX_WAITERS", integer(1, 100_000), 1_000, "Requests that long-poll at once.", {
+    unit: "requests",
+  }),
+  maxLogLinesPerJob: setting(
+    "GREENROOM_MAX_LOG_LINES_PER_JOB",
+    integer(0, 1_000_000),
+    5_000,
+    "Kept log lines per job; more are counted.",
+    { unit: "lines" },
+  ),
+  retentionDays: setting(
+    "GREENROOM_RETENTION_DAYS",
+    integer(1, 3_650),
+    30,
+    "Days that transitions and job logs are kept.",
+    { unit: "days" },
+  ),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+export type Config = { readonly [K in SettingName]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never };

@@ -1,0 +1,58 @@
+/** What `POST /api/v1/dispatches` takes: body and query, validated here and described in openapi.json from here. */
+import { z } from "zod";
+import { PLACEMENTS, PRIORITIES } from "../../db/schema/states.ts";
+
+/** LiveKit's own limit of a room name (limit.max_room_name_length). */
+export const MAX_ROOM_NAME_CHARS = 256;
+export const MAX_WAIT_MS = 120_000;
+export const DEFAULT_WAIT_MS = 10_000;
+
+// deno-lint-ignore no-control-regex
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+
+export const agentNameSchema = z.string().min(1, "must name an agent").max(64)
+  .meta({ description: "Name of the agent, as in its file.", example: "echo" });
+
+export const roomNameSchema = z.string().min(1, "must name a room").max(MAX_ROOM_NAME_CHARS)
+  .refine((name) => !CONTROL_CHARACTER.test(name) && name.isWellFormed(), "must not contain control characters")
+  .refine((name) => name.trim() === name, "must not begin or end with white space")
+  .meta({ description: "Room to put the agent into; LiveKit makes it when it does not exist.", example: "support-42" });
+
+export const metadataSchema = z.union([z.record(z.string(), z.unknown()), z.string()])
+  .meta({ description: "Handed to the agent as ctx.metadata; checked by its schema when it has one." });
+
+export const dispatchRequestSchema = z.strictObject({
+  agent: agentNameSchema,
+  room: roomNameSchema,
+  metadata: metadataSchema.optional(),
+  priority: z.enum(PRIORITIES).optional().meta({
+    description: "Place in the queue; normal unless set here or in metadata.priority.",
+  }),
+  idempotencyKey: z.string().min(1).max(255).regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
+    .optional()
+    .meta({ description: "The same key with the same body answers with the same dispatch for 24 h." }),
+  placement: z.enum(PLACEMENTS).optional().meta({
+    description:
+      "direct (default): our queue picks a slot and mints the token. livekit: LiveKit's server picks a worker.",
+  }),
+}).meta({ id: "DispatchRequest" });
+
+export type DispatchRequest = z.infer<typeof dispatchRequestSchema>;
+
+export const WAITS = ["none", "accepted", "ready", "done"] as const;
+export type Wait = typeof WAITS[number];
+
+export const waitQuerySchema = z.object({
+  wait: z.enum(WAITS).default("none").meta({ description: "Answer only when the dispatch has got this far." }),
+  waitMs: z.string().regex(/^\d+$/, "must be a whole number of milliseconds").transform(Number)
+    .refine((ms) => ms >= 1 && ms <= MAX_WAIT_MS, `must be between 1 and ${MAX_WAIT_MS}`).default(DEFAULT_WAIT_MS)
+    .meta({ description: "How long to wait, in milliseconds." }),
+  onWaitTimeout: z.enum(["continue", "cancel"]).default("continue")
+    .meta({ description: "What happens to the dispatch when the wait runs out." }),
+});
+
+export type WaitQuery = z.infer<typeof waitQuerySchema>;
+
+export const retryRequestSchema = z.strictObject({
+  metadata: metadataSchema.optional(),
+}).meta({ id: "RetryRequest" });

@@ -1,0 +1,123 @@
+/** Dispatches and jobs as REST shows them: the zod schemas (for openapi.json) and the mapping from rows. */
+import { z } from "zod";
+import { DISPATCH_STATES, ISOLATIONS, JOB_STATES, ORIGINS, PLACEMENTS, PRIORITIES } from "../../db/schema/states.ts";
+import type { DispatchRow, DispatchWithJobs, JobRow } from "../../db/dispatch_reads.ts";
+
+const instant = z.iso.datetime().nullable();
+const stagesSchema = z.object({
+  requestedAt: z.iso.datetime(),
+  assignedAt: instant,
+  enteredAt: instant,
+  connectedAt: instant,
+  readyAt: instant,
+  endedAt: instant,
+}).meta({
+  id: "Stages",
+  description: "When each stage was reached, by the owning instance's clock; null: not reached.",
+});
+
+export const jobViewSchema = z.object({
+  id: z.uuid(),
+  dispatchId: z.uuid(),
+  attempt: z.int(),
+  agent: z.string(),
+  server: z.string(),
+  room: z.string(),
+  participant: z.string().nullable(),
+  state: z.enum(JOB_STATES),
+  endReason: z.string().nullable(),
+  isolation: z.enum(ISOLATIONS),
+  instanceId: z.uuid(),
+  workerId: z.uuid().nullable(),
+  participantIdentity: z.string(),
+  livekitJobId: z.string().nullable(),
+  pid: z.int().nullable(),
+  stages: stagesSchema,
+  failure: z.object({
+    kind: z.string(),
+    message: z.string(),
+    exitCode: z.int().nullable(),
+    signal: z.string().nullable(),
+  }).nullable(),
+}).meta({ id: "Job" });
+
+export const dispatchViewSchema = z.object({
+  id: z.uuid(),
+  agent: z.string(),
+  server: z.string(),
+  room: z.string(),
+  state: z.enum(DISPATCH_STATES),
+  priority: z.enum(PRIORITIES),
+  placement: z.enum(PLACEMENTS),
+  origin: z.enum(ORIGINS),
+  retryOf: z.uuid().nullable(),
+  metadata: z.unknown(),
+  waitingReason: z.string().nullable().meta({
+    description: "Why it is still queued; null: it is not, or only waits for a slot.",
+  }),
+  createdAt: z.iso.datetime(),
+  jobs: z.array(jobViewSchema),
+  stages: stagesSchema,
+  failure: z.object({ code: z.string(), message: z.string(), remedy: z.string().nullable() }).nullable(),
+}).meta({ id: "Dispatch" });
+
+export type JobView = z.infer<typeof jobViewSchema>;
+export type DispatchView = z.infer<typeof dispatchViewSchema>;
+export type Stages = z.infer<typeof stagesSchema>;
+
+export function viewOfDispatch({ dispatch, jobs }: DispatchWithJobs): DispatchView {
+  return {
+    id: dispatch.id,
+    agent: dispatch.agent,
+    server: dispatch.server,
+    room: dispatch.room,
+    state: dispatch.state,
+    priority: dispatch.priority,
+    placement: dispatch.placement,
+    origin: dispatch.origin,
+    retryOf: dispatch.retryOf,
+    metadata: dispatch.metadata ?? null,
+    waitingReason: dispatch.waitingReason,
+    createdAt: dispatch.createdAt.toISOString(),
+    jobs: jobs.map(viewOfJob),
+    stages: stagesOf(dispatch),
+    failure: dispatch.failureCode === null
+      ? null
+      : { code: dispatch.failureCode, message: dispatch.failureMessage ?? "", remedy: dispatch.failureRemedy },
+  };
+}
+
+export function viewOfJob(job: JobRow): JobView {
+  return {
+    id: job.id,
+    dispatchId: job.dispatchId,
+    attempt: job.attempt,
+    agent: job.agent,
+    server: job.server,
+    room: job.room,
+    participant: job.participant,
+    state: job.state,
+    endReason: job.endReason,
+    isolation: job.isolation,
+    instanceId: job.instanceId,
+    workerId: job.workerId,
+    participantIdentity: job.participantIdentity,
+    livekitJobId: job.livekitJobId,
+    pid: job.pid,
+    stages: stagesOf(job),
+    failure: job.failureKind === null
+      ? null
+      : { kind: job.failureKind, message: job.failureMessage ?? "", exitCode: job.exitCode, signal: job.signal },
+  };
+}
+
+function stagesOf(row: DispatchRow | JobRow): Stages {
+  return {
+    requestedAt: row.createdAt.toISOString(),
+    assignedAt: row.assignedAt?.toISOString() ?? null,
+    enteredAt: row.enteredAt?.toISOString() ?? null,
+    connectedAt: row.connectedAt?.toISOString() ?? null,
+    readyAt: row.readyAt?.toISOString() ?? null,
+    endedAt: row.endedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,339 @@
+/**
+ * Takes requests for agents in rooms and keeps them.
+ *
+ * A request is checked (agent known, metadata valid), then stored in ONE statement: placed at once when a slot is free
+ * here and nothing waits before it, else queued for `QueueClaimer`; or handed to LiveKit's server (`placement: livekit`).
+ * Only what is committed is started. What is refused is not stored.
+ */
+import type { Database } from "../../db/client.ts";
+import {
+  endWaitingDispatch,
+  type IdempotencyKey,
+  insertPlacedDispatch,
+  insertQueuedDispatch,
+  type NewDispatch,
+} from "../../db/dispatches.ts";
+import { findDispatch, findDispatchByIdempotencyKey } from "../../db/dispatch_reads.ts";
+import { findAgentRow } from "../../db/agents.ts";
+import { isFinalDispatchState } from "../../db/lifecycle.ts";
+import type { Change } from "../../db/statement.ts";
+import type { Origin } from "../../db/schema/states.ts";
+import type { Admission, Reservation } from "../capacity/admission.ts";
+import { uuidv7 } from "../lifecycle/uuid.ts";
+import type { Logger } from "../lifecycle/logger.ts";
+import type { LivekitHealth } from "../livekit/livekit_health.ts";
+import type { AgentCatalog, AgentEntry } from "../runtime/agent_catalog.ts";
+import type { JobRunner } from "../runtime/job_runner.ts";
+import type { DispatchRequest, Wait } from "./dispatch_request.ts";
+import { type DispatchView, viewOfDispatch } from "./dispatch_view.ts";
+import { newDispatchView, newJobView } from "./new_views.ts";
+import { sha256Hex } from "./body_hash.ts";
+import type { JobStarter } from "./job_starter.ts";
+import type { LiveDispatch, LiveDispatches, WaitOutcome } from "./live_dispatches.ts";
+import type { LivekitPlacement } from "./livekit_placement.ts";
+import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
+import { rankAt } from "./priority.ts";
+import type { DispatchRefusal } from "./refusal.ts";
+
+export const IDEMPOTENCY_TTL_MS = 86_400_000;
+
+export interface DispatcherOptions {
+  database: Database;
+  instanceId: string;
+  /** Name of the LiveKit server in rows and answers. */
+  server: string;
+  catalog: AgentCatalog;
+  admission: Admission;
+  runner: JobRunner;
+  starter: JobStarter;
+  live: LiveDispatches;
+  health: LivekitHealth;
+  placement: LivekitPlacement;
+  /** Wakes the queue's claimer. */
+  wakeQueue: () => void;
+  maxMetadataBytes: number;
+  queueCapacity: number;
+  maxWaiters: number;
+  logger: Logger;
+  now?: () => Date;
+}
+
+/** Who asks, for the history ("rest:<key name>") and for the dispatch's origin. */
+export interface Requester {
+  actor: string;
+  origin: Origin;
+  traceparent: string | null;
+  retryOf?: string;
+}
+
+export interface WaitFor {
+  wait: Wait;
+  waitMs: number;
+  onWaitTimeout: "continue" | "cancel";
+}
+
+export type RequestResult =
+  | { ok: true; dispatch: DispatchView; isNew: boolean; outcome: WaitOutcome }
+  | { ok: false; refusal: DispatchRefusal };
+
+export type CancelResult =
+  | { ok: true; dispatch: DispatchView; wasEnded: boolean }
+  | { ok: false; refusal: DispatchRefusal };
+
+interface Accepted {
+  request: DispatchRequest;
+  requester: Requester;
+  metadata: unknown;
+  idempotency: IdempotencyKey | null;
+  createdAt: Date;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #now: () => Date;
+  #waiterCount = 0;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => new Date());
+  }
+
+  /** Checks, stores, starts and waits as asked. Throws only when the database does. */
+  async request(request: DispatchRequest, requester: Requester, waitFor: WaitFor): Promise<RequestResult> {
+    const createdAt = this.#now();
+    const { maxWaiters, maxMetadataBytes } = this.#options;
+    if (waitFor.wait !== "none" && this.#waiterCount >= maxWaiters) {
+      return refused({ code: "too_many_waiters", maxWaiters, retryAfterSeconds: 1 });
+    }
+    const idempotency = await idempotencyOf(request, createdAt);
+    const agent = await this.#findAgent(request.agent);
+    if (!agent.known) return refused({ code: "unknown_agent", agent: request.agent, nearest: agent.nearest });
+    const jobType = agent.entry?.descriptor?.jobType ?? "room";
+    if (jobType !== "room") return refused({ code: "unsupported_job_type", agent: request.agent, jobType });
+    const verdict = agent.entry
+      ? await checkMetadata(agent.entry, request.metadata, maxMetadataBytes)
+      : { ok: true as const, metadata: request.metadata ?? null };
+    if (!verdict.ok) return verdict;
+    const stored = await this.#store(
+      { request, requester, metadata: verdict.metadata, idempotency, createdAt },
+      agent.entry,
+    );
+    if (!stored.ok) return stored;
+    const outcome = await this.#wait(stored.live, waitFor);
+    return { ok: true, dispatch: stored.live.view, isNew: stored.isNew, outcome };
+  }
+
+  /** Cancels a dispatch wherever it is: waiting (at once) or running (its job is told to end). */
+  async cancel(id: string, actor: string): Promise<CancelResult> {
+    const live = this.#options.live.find(id);
+    const running = live?.job ? this.#options.runner.find(live.job.id) : null;
+    if (live && running && !live.isEnded) {
+      running.cancel("cancelled", running.plan.shutdownGraceMs);
+      return { ok: true, dispatch: live.view, wasEnded: false };
+    }
+    const at = this.#now();
+    const isCancelled = await endWaitingDispatch(
+      this.#options.database,
+      id,
+      "cancelled",
+      null,
+      this.#change(actor, "cancelled", at),
+    );
+    if (isCancelled) {
+      live?.ended("cancelled", at, null);
+      await this.#options.placement.withdraw(id);
+    }
+    const found = await findDispatch(this.#options.database, id);
+    if (!found) return refused({ code: "not_found", dispatchId: id });
+    if (!isCancelled && !isFinalDispatchState(found.dispatch.state)) {
+      return refused({ code: "owned_elsewhere", dispatchId: id });
+    }
+    return { ok: true, dispatch: viewOfDispatch(found), wasEnded: !isCancelled };
+  }
+
+  /** A new dispatch like an ended one, with `retryOf`; other metadata when given. */
+  async retry(
+    id: string,
+    metadata: DispatchRequest["metadata"],
+    requester: Requester,
+    waitFor: WaitFor,
+  ): Promise<RequestResult> {
+    const found = await findDispatch(this.#options.database, id);
+    if (!found) return refused({ code: "not_found", dispatchId: id });
+    const { dispatch } = found;
+    if (dispatch.endedAt === null) return refused({ code: "not_ended", dispatchId: id });
+    const kept = dispatch.metadata as DispatchRequest["metadata"] | null;
+    const given = metadata ?? kept ?? undefined;
+    const { agent, room, priority, placement } = dispatch;
+    const request: DispatchRequest = {
+      agent,
+      room,
+      priority,
+      placement,
+      ...(given === undefined ? {} : { metadata: given }),
+    };
+    return await this.request(request, { ...requester, origin: "retry", retryOf: id }, waitFor);
+  }
+
+  async #findAgent(
+    name: string,
+  ): Promise<{ known: true; entry: AgentEntry | null } | { known: false; nearest: string[] }> {
+    const entry = this.#options.catalog.find(name);
+    if (entry) return { known: true, entry };
+    if (await findAgentRow(this.#options.database, name)) return { known: true, entry: null };
+    return { known: false, nearest: this.#options.catalog.nearest(name, 3) };
+  }
+
+  async #store(
+    accepted: Accepted,
+    agent: AgentEntry | null,
+  ): Promise<{ ok: true; live: LiveDispatch; isNew: boolean } | { ok: false; refusal: DispatchRefusal }> {
+    const dispatch = this.#newDispatch(accepted, agent);
+    const live = dispatch.placement === "direct" && dispatch.waitingReason === null
+      ? await this.#placeDirectly(dispatch, accepted)
+      : null;
+    if (live) return { ok: true, live, isNew: true };
+    const change = this.#change(accepted.requester.actor, "requested", accepted.createdAt);
+    const queued = this.#options.live.track(newDispatchView(dispatch, accepted.createdAt));
+    const { database, queueCapacity } = this.#options;
+    if (await insertQueuedDispatch(database, dispatch, queueCapacity, change, accepted.idempotency)) {
+      if (dispatch.placement === "livekit") this.#options.placement.place(queued);
+      else this.#options.wakeQueue();
+      return { ok: true, live: queued, isNew: true };
+    }
+    this.#options.live.forgetIfIdle(dispatch.id);
+    return await this.#explainNotStored(accepted);
+  }
+
+  /** Reserve in memory, then one statement; null when there is no slot here or something waits before it. */
+  async #placeDirectly(
+    dispatch: NewDispatch,
+    { requester, idempotency, createdAt }: Accepted,
+  ): Promise<LiveDispatch | null> {
+    const { admission, instanceId, live, starter } = this.#options;
+    const admitted = admission.admit(dispatch.agent);
+    if (!admitted.ok) return null;
+    const jobId = uuidv7(createdAt.getTime());
+    const leaseToken = crypto.randomUUID();
+    const participantIdentity = `agent-${jobId}`;
+    const job = {
+      id: jobId,
+      attempt: 1,
+      participant: null,
+      participantIdentity,
+      instanceId,
+      workerId: null,
+      livekitJobId: null,
+      leaseToken,
+    };
+    const tracked = live.track(newDispatchView(dispatch, createdAt));
+    if (!await this.#insertPlaced(dispatch, job, requester, createdAt, idempotency, admitted.reservation)) {
+      live.forgetIfIdle(dispatch.id);
+      return null;
+    }
+    tracked.assigned(newJobView(tracked.view, job, createdAt));
+    starter.start(tracked, {
+      leaseToken,
+      reservation: admitted.reservation,
+      traceparent: dispatch.traceparent,
+      livekit: null,
+    });
+    return tracked;
+  }
+
+  async #insertPlaced(
+    dispatch: NewDispatch,
+    job: Parameters<typeof insertPlacedDispatch>[2],
+    requester: Requester,
+    at: Date,
+    idempotency: IdempotencyKey | null,
+    reservation: Reservation,
+  ): Promise<boolean> {
+    try {
+      const change = this.#change(requester.actor, "requested", at);
+      const isPlaced = await insertPlacedDispatch(this.#options.database, dispatch, job, change, idempotency);
+      if (!isPlaced) reservation.release();
+      return isPlaced;
+    } catch (error) {
+      reservation.release();
+      this.#options.live.forgetIfIdle(dispatch.id);
+      throw error;
+    }
+  }
+
+  /** Nothing was written: the idempotency key is in use, or the queue is full. */
+  async #explainNotStored(
+    { request, idempotency }: Accepted,
+  ): Promise<{ ok: true; live: LiveDispatch; isNew: false } | { ok: false; refusal: DispatchRefusal }> {
+    const { database, queueCapacity, live } = this.#options;
+    const taken = idempotency ? await findDispatchByIdempotencyKey(database, idempotency.key) : null;
+    if (!taken) {
+      return refused({ code: "queue_full", agent: request.agent, capacity: queueCapacity, retryAfterSeconds: 5 });
+    }
+    if (taken.bodyHash !== idempotency?.bodyHash) {
+      return refused({ code: "idempotency_key_reused", dispatchId: taken.dispatchId });
+    }
+    const known = live.find(taken.dispatchId);
+    if (known) return { ok: true, live: known, isNew: false };
+    const found = await findDispatch(database, taken.dispatchId);
+    if (!found) return refused({ code: "not_found", dispatchId: taken.dispatchId });
+    return { ok: true, live: live.track(viewOfDispatch(found)), isNew: false };
+  }
+
+  async #wait(live: LiveDispatch, { wait, waitMs, onWaitTimeout }: WaitFor): Promise<WaitOutcome> {
+    this.#waiterCount += 1;
+    try {
+      const outcome = await live.reached(wait, waitMs);
+      if (outcome === "timed_out" && onWaitTimeout === "cancel") await this.cancel(live.view.id, "system:wait_timeout");
+      return outcome;
+    } finally {
+      this.#waiterCount -= 1;
+      this.#options.live.forgetIfIdle(live.view.id);
+    }
+  }
+
+  #newDispatch({ request, requester, metadata, createdAt }: Accepted, agent: AgentEntry | null): NewDispatch {
+    const priority = request.priority ?? priorityInMetadata(request.metadata) ?? "normal";
+    const placement = request.placement ?? "direct";
+    return {
+      id: uuidv7(createdAt.getTime()),
+      agent: request.agent,
+      server: this.#options.server,
+      room: request.room,
+      priority,
+      placement,
+      origin: requester.origin,
+      retryOf: requester.retryOf ?? null,
+      livekitDispatchId: null,
+      metadata,
+      traceparent: requester.traceparent,
+      rankAt: rankAt(createdAt, priority),
+      waitingReason: this.#waitingReasonOf(agent),
+    };
+  }
+
+  /** Why a dispatch could not start even with a slot free; null when only a slot is missing, or nothing. */
+  #waitingReasonOf(agent: AgentEntry | null): string | null {
+    if (!agent) return "agent_not_hosted";
+    if (agent.state === "broken") return "agent_broken";
+    if (agent.state === "loading") return "agent_loading";
+    return this.#options.health.isReachable ? null : "livekit_unreachable";
+  }
+
+  #change(actor: string, cause: string, at: Date): Change {
+    return { changeId: crypto.randomUUID(), actor, cause, at };
+  }
+}
+
+function refused(refusal: DispatchRefusal): { ok: false; refusal: DispatchRefusal } {
+  return { ok: false, refusal };
+}
+
+async function idempotencyOf({ idempotencyKey, ...body }: DispatchRequest, now: Date): Promise<IdempotencyKey | null> {
+  if (idempotencyKey === undefined) return null;
+  return {
+    key: idempotencyKey,
+    bodyHash: await sha256Hex(body),
+    expiresAt: new Date(now.getTime() + IDEMPOTENCY_TTL_MS),
+  };
+}

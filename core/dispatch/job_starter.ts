@@ -1,0 +1,103 @@
+/**
+ * From a dispatch whose job is stored as assigned to us to a running job: builds the plan, keeps the live view current
+ * with what the child reports, hands log lines on, and frees the slot at the end.
+ */
+import type { JobLogLine } from "../../db/job_logs.ts";
+import type { Reservation } from "../capacity/admission.ts";
+import type { LivekitServer } from "../livekit/livekit_server.ts";
+import { mintJobToken } from "../livekit/tokens.ts";
+import type { AgentCatalog } from "../runtime/agent_catalog.ts";
+import { explainFailure } from "../runtime/failure_explanation.ts";
+import type { JobEnd } from "../runtime/job_end.ts";
+import type { JobRunner, LivekitJobLink, RunningJob } from "../runtime/job_runner.ts";
+import type { LogWriter } from "../runtime/log_writer.ts";
+import type { SlotLogLine } from "../runtime/slot.ts";
+import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
+
+export interface JobStarterOptions {
+  catalog: AgentCatalog;
+  runner: JobRunner;
+  logs: LogWriter;
+  live: LiveDispatches;
+  livekit: LivekitServer;
+  shutdownGraceMs: number;
+  /** A slot is free again: something may be waiting for it. */
+  onSlotFreed: () => void;
+}
+
+export interface AssignedJob {
+  leaseToken: string;
+  reservation: Reservation;
+  traceparent: string | null;
+  livekit: LivekitJobLink | null;
+}
+
+export class JobStarter {
+  readonly #options: JobStarterOptions;
+
+  constructor(options: JobStarterOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the last job in `live.view.jobs`. The reservation is released when the job's process is gone. */
+  start(live: LiveDispatch, { leaseToken, reservation, traceparent, livekit }: AssignedJob): RunningJob {
+    const { runner, catalog } = this.#options;
+    const { view } = live;
+    const job = live.job;
+    if (!job) throw new Error(`Cannot start a job of dispatch ${view.id}: it has none`);
+    const descriptor = catalog.find(view.agent)?.descriptor ?? null;
+    return runner.start(
+      {
+        key: { jobId: job.id, dispatchId: view.id, leaseToken },
+        attempt: job.attempt,
+        agent: view.agent,
+        room: view.room,
+        url: this.#options.livekit.url,
+        metadata: view.metadata,
+        participantIdentity: job.participantIdentity,
+        triggeringParticipant: job.participant,
+        traceparent,
+        readiness: descriptor?.readiness ?? "connected",
+        shutdownGraceMs: descriptor?.shutdownGraceMs ?? this.#options.shutdownGraceMs,
+        mintToken: () => this.#mintToken(live),
+        livekit,
+      },
+      {
+        stage: (stage, at, pid) => live.stage(stage, at, pid),
+        log: (line) => this.#options.logs.add(logLineOf(job.id, job.attempt, line)),
+        ended: (end, at) => this.#ended(live, end, at),
+      },
+      () => {
+        reservation.release();
+        this.#options.onSlotFreed();
+      },
+    );
+  }
+
+  #ended(live: LiveDispatch, end: JobEnd, at: Date): void {
+    live.jobEnded(end, at, end.outcome === "failed" ? explainFailure(end.failure) : null);
+    void this.#options.logs.flush(live.job?.id);
+    this.#options.live.forgetIfIdle(live.view.id);
+  }
+
+  #mintToken({ view, job }: LiveDispatch): Promise<string> {
+    const descriptor = this.#options.catalog.find(view.agent)?.descriptor ?? null;
+    if (!job) throw new Error(`Cannot mint a token for dispatch ${view.id}: it has no job`);
+    return mintJobToken(this.#options.livekit.credentials(), {
+      room: view.room,
+      identity: job.participantIdentity,
+      agentName: view.agent,
+      dispatchId: view.id,
+      attempt: job.attempt,
+      ...(job.participant === null ? {} : { triggeringParticipant: job.participant }),
+      name: descriptor?.participant.name ?? view.agent,
+      ...(descriptor?.participant.metadata ? { metadata: descriptor.participant.metadata } : {}),
+      attributes: descriptor?.participant.attributes ?? {},
+      ...(descriptor ? { permissions: descriptor.permissions } : {}),
+    });
+  }
+}
+
+function logLineOf(jobId: string, attempt: number, line: SlotLogLine): JobLogLine {
+  return { jobId, attempt, level: line.level, message: line.message, fields: line.fields ?? null, at: line.at };
+}

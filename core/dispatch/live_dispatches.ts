@@ -1,0 +1,154 @@
+/**
+ * The dispatches that this instance is working on or that somebody here waits for, as they are right now, in memory.
+ * `wait=ready` is answered from here the moment a stage is stamped; the database follows within milliseconds.
+ *
+ * Entries are added when a dispatch is requested or claimed here, and dropped when it ended, or when it only waits in
+ * the queue and nobody here waits for it.
+ */
+import type { DispatchState, JobState } from "../../db/schema/states.ts";
+import type { FailureExplanation } from "../runtime/failure_explanation.ts";
+import type { JobEnd } from "../runtime/job_end.ts";
+import { isFinalDispatchState } from "../../db/lifecycle.ts";
+import type { DispatchView, JobView } from "./dispatch_view.ts";
+import type { Wait } from "./dispatch_request.ts";
+
+export type WaitOutcome = "reached" | "ended" | "timed_out";
+
+export class LiveDispatch {
+  readonly view: DispatchView;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(view: DispatchView) {
+    this.view = view;
+  }
+
+  /** The present job: the last attempt. */
+  get job(): JobView | null {
+    return this.view.jobs.at(-1) ?? null;
+  }
+
+  get isEnded(): boolean {
+    return isFinalDispatchState(this.view.state);
+  }
+
+  get hasWaiters(): boolean {
+    return this.#waiters.size > 0;
+  }
+
+  assigned(job: JobView): void {
+    this.view.jobs.push(job);
+    this.view.state = "placed";
+    this.view.waitingReason = null;
+    this.view.stages.assignedAt = job.stages.assignedAt;
+    this.#changed();
+  }
+
+  stage(stage: "entered" | "connected" | "ready", at: Date, pid: number | null): void {
+    const job = this.job;
+    if (!job) return;
+    const field = `${stage}At` as const;
+    job.stages[field] = at.toISOString();
+    job.pid = pid;
+    this.view.stages[field] = at.toISOString();
+    if (stage === "entered") {
+      job.state = "running";
+      this.view.state = "running";
+    }
+    this.#changed();
+  }
+
+  jobEnded(end: JobEnd, at: Date, explanation: FailureExplanation | null): void {
+    const job = this.job;
+    if (job) {
+      job.state = end.outcome satisfies JobState;
+      job.endReason = end.endReason;
+      job.stages.endedAt = at.toISOString();
+      if (end.outcome === "failed") {
+        const { kind, message, exitCode, signal } = end.failure;
+        job.failure = { kind, message, exitCode: exitCode ?? null, signal: signal ?? null };
+      }
+    }
+    this.ended(end.outcome, at, explanation);
+  }
+
+  ended(
+    state: Extract<DispatchState, "succeeded" | "failed" | "cancelled" | "expired">,
+    at: Date,
+    failure: FailureExplanation | null,
+  ): void {
+    if (this.isEnded) return;
+    this.view.state = state;
+    this.view.stages.endedAt = at.toISOString();
+    this.view.waitingReason = null;
+    this.view.failure = failure;
+    this.#changed();
+  }
+
+  waits(reason: string | null): void {
+    this.view.waitingReason = reason;
+    this.#changed();
+  }
+
+  /** Resolves as soon as the dispatch has got as far as `wait`, has ended before that, or the time is over. */
+  reached(wait: Wait, waitMs: number): Promise<WaitOutcome> {
+    return new Promise((resolve) => {
+      const finish = (outcome: WaitOutcome) => {
+        clearTimeout(timer);
+        this.#waiters.delete(check);
+        resolve(outcome);
+      };
+      const check = () => {
+        const outcome = this.#outcomeOf(wait);
+        if (outcome) finish(outcome);
+      };
+      const timer = setTimeout(() => finish("timed_out"), waitMs);
+      this.#waiters.add(check);
+      check();
+    });
+  }
+
+  #outcomeOf(wait: Wait): WaitOutcome | null {
+    const { stages } = this.view;
+    if (wait === "none" || (wait === "accepted" && stages.assignedAt) || (wait === "ready" && stages.readyAt)) {
+      return "reached";
+    }
+    if (!this.isEnded) return null;
+    return wait === "done" ? "reached" : "ended";
+  }
+
+  #changed(): void {
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+}
+
+export class LiveDispatches {
+  readonly #byId = new Map<string, LiveDispatch>();
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Adds a dispatch, or answers the one that is already here under its id. */
+  track(view: DispatchView): LiveDispatch {
+    const known = this.#byId.get(view.id);
+    if (known) return known;
+    const live = new LiveDispatch(view);
+    this.#byId.set(view.id, live);
+    return live;
+  }
+
+  find(id: string): LiveDispatch | null {
+    return this.#byId.get(id) ?? null;
+  }
+
+  list(): LiveDispatch[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Drops the entry when nothing here needs it any more. */
+  forgetIfIdle(id: string): void {
+    const live = this.#byId.get(id);
+    if (!live || live.hasWaiters) return;
+    if (live.isEnded || live.view.state === "queued") this.#byId.delete(id);
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Starts services in order, restarts one that fails, stops all in reverse.
+ *
+ *   pending → starting → running → stopping → stopped
+ *                ▲          │
+ *                └ backing_off ◀┘  (start or run threw, or run returned too early)
+ *
+ * Guarantees: a service's `start` is called only after all before it have started once; a failed *first* start stops
+ * the whole (the program can't do its work), a later failure only restarts that service, with full-jitter back-off;
+ * `stop` aborts services one after another, last started first, and waits for each at most `stopTimeoutMs`.
+ */
+import type { Logger } from "./logger.ts";
+import type { Service } from "./service.ts";
+
+export type ServiceState = "pending" | "starting" | "running" | "backing_off" | "stopping" | "stopped";
+
+export interface ServiceStatus {
+  name: string;
+  state: ServiceState;
+  restarts: number;
+  lastError: string | null;
+  /** When the present state began. */
+  since: Date;
+}
+
+export interface SupervisorOptions {
+  logger: Logger;
+  /** Upper bound of waiting for one service to stop. */
+  stopTimeoutMs: number;
+  restartFirstMs?: number;
+  restartMaxMs?: number;
+  random?: () => number;
+}
+
+interface Entry {
+  service: Service;
+  controller: AbortController;
+  status: ServiceStatus;
+  done: Promise<void>;
+}
+
+export class Supervisor {
+  readonly #options: Required<SupervisorOptions>;
+  readonly #entries: Entry[] = [];
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = { restartFirstMs: 200, restartMaxMs: 10_000, random: Math.random, ...options };
+  }
+
+  /** Starts `service` and keeps it running. Throws what its first `start` threw. */
+  async add(service: Service): Promise<void> {
+    if (this.#stopping) throw new Error(`Cannot start ${service.name}: the supervisor is stopping`);
+    const status: ServiceStatus = {
+      name: service.name,
+      state: "starting",
+      restarts: 0,
+      lastError: null,
+      since: new Date(),
+    };
+    const entry: Entry = { service, controller: new AbortController(), status, done: Promise.resolve() };
+    this.#entries.push(entry);
+    try {
+      await service.start?.(entry.controller.signal);
+    } catch (error) {
+      move(status, "stopped", error);
+      throw error;
+    }
+    entry.done = this.#keepRunning(entry);
+  }
+
+  statuses(): ServiceStatus[] {
+    return this.#entries.map((entry) => ({ ...entry.status }));
+  }
+
+  /** Stops all services in reverse order; later calls wait for the first. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll();
+    return this.#stopping;
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const entry of this.#entries.toReversed()) {
+      if (entry.status.state === "stopped") continue;
+      move(entry.status, "stopping");
+      entry.controller.abort(new DOMException("stopping", "AbortError"));
+      const stopped = await settlesWithin(entry.done, this.#options.stopTimeoutMs);
+      if (!stopped) this.#options.logger.error("service did not stop in time", { service: entry.service.name });
+      move(entry.status, "stopped");
+    }
+  }
+
+  async #keepRunning(entry: Entry): Promise<void> {
+    const { service, controller: { signal }, status } = entry;
+    for (;;) {
+      try {
+        move(status, "running");
+        await service.run(signal);
+        if (signal.aborted) return;
+        throw new Error(`${service.name} ended by itself`);
+      } catch (error) {
+        if (signal.aborted) {
+          this.#options.logger.warn("service failed while stopping", { service: service.name, error });
+          return;
+        }
+        await this.#backOff(entry, error);
+        if (signal.aborted) return;
+      }
+    }
+  }
+
+  /** Waits, then calls `start` again, until it succeeds or the service is stopped. */
+  async #backOff({ service, controller: { signal }, status }: Entry, cause: unknown): Promise<void> {
+    for (let failure = cause;;) {
+      status.restarts += 1;
+      move(status, "backing_off", failure);
+      const { restartFirstMs, restartMaxMs, random, logger } = this.#options;
+      const waitMs = random() * Math.min(restartMaxMs, restartFirstMs * 2 ** Math.min(status.restarts, 20));
+      logger.error("service failed; restarting", {
+        service: service.name,
+        restarts: status.restarts,
+        waitMs: Math.round(waitMs),
+        error: failure,
+      });
+      await abortableWait(waitMs, signal);
+      if (signal.aborted) return;
+      try {
+        move(status, "starting");
+        await service.start?.(signal);
+        return;
+      } catch (error) {
+        failure = error;
+      }
+    }
+  }
+}
+
+function move(status: ServiceStatus, state: ServiceState, error?: unknown): void {
+  status.state = state;
+  status.since = new Date();
+  if (error !== undefined) status.lastError = error instanceof Error ? error.message : String(error);
+}
+
+/** Resolves after `ms` or when `signal` aborts, whichever is first. */
+export function abortableWait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const finish = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    signal.addEventListener("abort", finish);
+  });
+}
+
+/** Resolves when `signal` aborts. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+}
+
+/** True when `promise` settles within `ms`; it is never left unhandled. */
+export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => timer = setTimeout(() => resolve(false), ms));
+  const settled = promise.then(() => true, () => true);
+  const inTime = await Promise.race([settled, late]);
+  clearTimeout(timer);
+  return inTime;
+}

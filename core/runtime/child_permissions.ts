@@ -1,0 +1,86 @@
+/**
+ * What an agent's child may do. It runs user code, so it gets the network, the system calls and native library that
+ * rtc-node needs, read access to the project and the agents, and nothing else: no program, no write, no download, no
+ * secret of ours. `--deny-read` beats `--allow-read`, so the data directory stays closed wherever it lies.
+ */
+import { join } from "node:path";
+import type { AgentDescriptor } from "../agent/descriptor.ts";
+
+export type OsPermissions = AgentDescriptor["osPermissions"];
+
+/** Folders that decide what a child may read; all absolute. */
+export interface ChildFolders {
+  projectDir: string;
+  agentsDir: string;
+  dataDir: string;
+}
+
+/** What a child gets before its agent has said what it needs: the host that reads the descriptor. */
+export const DEFAULT_OS_PERMISSIONS: OsPermissions = { net: true, env: [], read: [] };
+
+/** Gives the value of an environment variable of this process. */
+export type ReadEnv = (name: string) => string | undefined;
+
+/** Priming (stack.md 4) connects to a loopback listener inside the child, whatever else it may reach. */
+const LOOPBACK = ["127.0.0.1", "localhost"];
+/** Ours and the runtime's: an agent that lists them does not get them. */
+const WITHHELD = /^(LIVEKIT_|GREENROOM_|DATABASE_|PG|DENO_|NODE_|LD_|DYLD_)/;
+/** Deno splits list flags at commas. */
+const UNLISTABLE = /,/;
+
+/** The arguments of `deno` in front of the entry point. Throws when a folder's name can't be said in a flag. */
+export function childFlags(folders: ChildFolders, os: OsPermissions): string[] {
+  const { projectDir, agentsDir, dataDir } = folders;
+  const readable = [projectDir, agentsDir, ...os.read];
+  const unreadable = [dataDir, join(projectDir, ".env")];
+  for (const path of [...readable, ...unreadable]) {
+    if (UNLISTABLE.test(path)) throw new Error(`Cannot start children: the path ${path} contains a comma`);
+  }
+  return [
+    "run",
+    netFlag(os.net),
+    "--allow-sys",
+    // All of it, because packages probe variables and a refusal throws; the environment itself is the limit (childEnv).
+    "--allow-env",
+    `--allow-read=${readable.join(",")}`,
+    `--deny-read=${unreadable.join(",")}`,
+    `--allow-ffi=${join(projectDir, "node_modules")}`,
+    "--no-prompt",
+    // Without these an agent that imports an unlisted package would download it and rewrite the lock file.
+    "--cached-only",
+    "--frozen",
+    // Agents outside the project import "greenroom" and packages by the project's import map.
+    "--config",
+    join(projectDir, "deno.json"),
+  ];
+}
+
+/** @returns the environment, and the listed names that were withheld because they are not an agent's to read. */
+export function childEnv(
+  readEnv: ReadEnv,
+  listed: readonly string[],
+): { env: Record<string, string>; withheld: string[] } {
+  const env: Record<string, string> = { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+  const withheld = listed.filter((name) => WITHHELD.test(name));
+  for (const name of ["PATH", "HOME", ...listed]) {
+    const value = readEnv(name);
+    if (value !== undefined && !withheld.includes(name)) env[name] = value;
+  }
+  const denoDir = denoDirOf(readEnv);
+  if (denoDir !== null) env.DENO_DIR = denoDir;
+  return { env, withheld };
+}
+
+/** Deno derives its cache from variables that the child does not get, so it is derived here; null leaves it to Deno. */
+function denoDirOf(readEnv: ReadEnv): string | null {
+  const [given, cacheHome, home] = [readEnv("DENO_DIR"), readEnv("XDG_CACHE_HOME"), readEnv("HOME")];
+  if (given) return given;
+  if (Deno.build.os === "darwin") return home ? join(home, "Library", "Caches", "deno") : null;
+  if (cacheHome) return join(cacheHome, "deno");
+  return home ? join(home, ".cache", "deno") : null;
+}
+
+function netFlag(net: OsPermissions["net"]): string {
+  if (net === true) return "--allow-net";
+  return `--allow-net=${[...LOOPBACK, ...(net === false ? [] : net)].join(",")}`;
+}

@@ -1,0 +1,31 @@
+/** What a failed job says to the one who reads it: code, message and what to do. */
+import type { JobFailure } from "./job_end.ts";
+
+export interface FailureExplanation {
+  /** Stable, for programs. */
+  code: string;
+  message: string;
+  remedy: string;
+}
+
+const REMEDIES: Record<JobFailure["kind"], string> = {
+  exception: "Read the stack in the job's log, fix the agent file, then retry the dispatch.",
+  exit:
+    "The agent's process ended before its job did: look for Deno.exit or process.exit in the agent and its packages; return from entry instead.",
+  signal:
+    "Somebody or something killed the agent's process: look for the operating system's out-of-memory killer, native crashes, or an operator; then retry.",
+  out_of_memory: "The agent outgrew its memory: look for what it keeps, or give it more; then retry.",
+  unresponsive:
+    "The agent's event loop was stuck: look for an endless loop or long synchronous work in entry; move it off the loop.",
+  connection_lost:
+    "The agent could not reach or lost its room: check LIVEKIT_URL, the LiveKit server and the network between them, then retry.",
+  not_started:
+    "The agent's process ended before entry was called: look at the agent's state in GET /api/v1/agents and at the job's log.",
+  instance_lost: "The Greenroom process that ran this job died. Retry the dispatch.",
+  shutdown_overrun:
+    "The agent did not end within its shutdown grace and was killed: make its shutdown callbacks quicker or raise shutdownGraceMs.",
+};
+
+export function explainFailure(failure: JobFailure): FailureExplanation {
+  return { code: failure.kind, message: failure.message, remedy: REMEDIES[failure.kind] };
+}

@@ -1,0 +1,190 @@
+/**
+ * The life of one job on this instance, in order:
+ *
+ *   reserve (caller) → stored as assigned (caller) → take a slot → mint the room token → start → entered → connected → ready
+ *     → finished: recorded → LiveKit told (status, then pong) → the child leaves → process gone → slot given back
+ *
+ * Guarantees: the reservation is released exactly once, after the child is gone; every started job gets exactly one
+ * recorded end, however its process ends; LiveKit hears SUCCESS or FAILED before the agent leaves the room.
+ */
+import type { Logger } from "../lifecycle/logger.ts";
+import type { JobKey } from "../../db/jobs.ts";
+import type { JobEnd } from "./job_end.ts";
+import { JobRecorder, type RecorderOptions } from "./job_recorder.ts";
+import type { CancelReason } from "./messages.ts";
+import type { Slot, SlotLogLine } from "./slot.ts";
+import type { SlotPool } from "./slot_pool.ts";
+
+/** How LiveKit's server is told about a job that it knows; absent for directly placed jobs. */
+export interface LivekitJobLink {
+  livekitJobId: string;
+  /** False when it can't be told any more. */
+  report(status: "running" | "succeeded" | "failed", error?: string): Promise<boolean>;
+  /** Resolves when the server has read everything sent so far (false: connection gone or time over). */
+  settle(timeoutMs: number): Promise<boolean>;
+}
+
+export interface JobPlan {
+  key: JobKey;
+  attempt: number;
+  agent: string;
+  room: string;
+  /** Where the child connects to. */
+  url: string;
+  metadata: unknown;
+  participantIdentity: string;
+  triggeringParticipant: string | null;
+  traceparent: string | null;
+  readiness: "connected" | "explicit";
+  shutdownGraceMs: number;
+  mintToken: () => Promise<string>;
+  livekit: LivekitJobLink | null;
+}
+
+export interface JobListener {
+  stage(stage: "entered" | "connected" | "ready", at: Date, pid: number | null): void;
+  log(line: SlotLogLine): void;
+  /** The end is recorded (or given up recording); the child is about to leave. */
+  ended(end: JobEnd, at: Date): void;
+}
+
+export interface RunningJob {
+  readonly plan: JobPlan;
+  /** Resolves when the job's process is gone and everything about it is recorded. Never rejects. */
+  readonly gone: Promise<JobEnd>;
+  cancel(reason: CancelReason, graceMs: number): void;
+}
+
+export interface JobRunnerOptions extends RecorderOptions {
+  pool: SlotPool;
+  logger: Logger;
+  now?: () => Date;
+}
+
+/** Bound of waiting for LiveKit to have read a job's final status. */
+const SETTLE_TIMEOUT_MS = 1_000;
+
+export class JobRunner {
+  readonly #options: JobRunnerOptions;
+  readonly #now: () => Date;
+  readonly #running = new Map<string, RunningJob>();
+
+  constructor(options: JobRunnerOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => new Date());
+  }
+
+  /** Starts a job that is already stored as assigned to us. `release` gives its slot back. */
+  start(plan: JobPlan, listener: JobListener, release: () => void): RunningJob {
+    const pending: { reason: CancelReason; graceMs: number }[] = [];
+    let slot: Slot | null = null;
+    const cancel = (reason: CancelReason, graceMs: number) => {
+      if (slot) slot.cancel(reason, graceMs);
+      else pending.push({ reason, graceMs });
+    };
+    const onSlot = (taken: Slot) => {
+      slot = taken;
+      for (const { reason, graceMs } of pending) taken.cancel(reason, graceMs);
+    };
+    const gone = this.#run(plan, listener, onSlot).finally(() => {
+      this.#running.delete(plan.key.jobId);
+      release();
+    });
+    const job: RunningJob = { plan, gone, cancel };
+    this.#running.set(plan.key.jobId, job);
+    return job;
+  }
+
+  find(jobId: string): RunningJob | null {
+    return this.#running.get(jobId) ?? null;
+  }
+
+  findByLivekitJobId(livekitJobId: string): RunningJob | null {
+    return this.list().find((job) => job.plan.livekit?.livekitJobId === livekitJobId) ?? null;
+  }
+
+  list(): RunningJob[] {
+    return [...this.#running.values()];
+  }
+
+  get count(): number {
+    return this.#running.size;
+  }
+
+  async #run(plan: JobPlan, listener: JobListener, onSlot: (slot: Slot) => void): Promise<JobEnd> {
+    const logger = this.#options.logger.with({
+      job: plan.key.jobId,
+      dispatch: plan.key.dispatchId,
+      room: plan.room,
+      agent: plan.agent,
+    });
+    const recorder = new JobRecorder(plan.key, { ...this.#options, logger });
+    let endsRecorded: Promise<void> | null = null;
+    const recordEnd = (end: JobEnd) => endsRecorded ??= this.#recordEnd(plan, recorder, listener, end, logger);
+    try {
+      const token = await plan.mintToken();
+      const slot = this.#options.pool.take(plan.agent);
+      onSlot(slot);
+      const end = await slot.run({
+        jobId: plan.key.jobId,
+        dispatchId: plan.key.dispatchId,
+        attempt: plan.attempt,
+        agent: plan.agent,
+        room: plan.room,
+        url: plan.url,
+        token,
+        participantIdentity: plan.participantIdentity,
+        metadata: plan.metadata,
+        ...(plan.triggeringParticipant === null ? {} : { triggeringParticipant: plan.triggeringParticipant }),
+        ...(plan.traceparent === null ? {} : { traceparent: plan.traceparent }),
+        readiness: plan.readiness,
+        shutdownGraceMs: plan.shutdownGraceMs,
+      }, {
+        entered: (at) => {
+          listener.stage("entered", at, slot.pid);
+          recorder.entered(slot.pid, at);
+          void plan.livekit?.report("running").catch((error) =>
+            logger.warn("could not report a job as running", { error })
+          );
+        },
+        connected: (at) => this.#stage("connected", at, recorder, listener, slot),
+        ready: (at) => this.#stage("ready", at, recorder, listener, slot),
+        log: (line) => listener.log(line),
+        finished: (finished) => recordEnd(finished),
+      });
+      await recordEnd(end);
+      return end;
+    } catch (error) {
+      logger.error("job could not be run", { error });
+      const message = error instanceof Error ? error.message : String(error);
+      const end: JobEnd = { outcome: "failed", endReason: "process_gone", failure: { kind: "not_started", message } };
+      await recordEnd(end);
+      return end;
+    }
+  }
+
+  #stage(stage: "connected" | "ready", at: Date, recorder: JobRecorder, listener: JobListener, slot: Slot): void {
+    listener.stage(stage, at, slot.pid);
+    recorder.stage(stage, at);
+  }
+
+  /** Record, then tell LiveKit, then tell whoever waits; only the first end counts. */
+  async #recordEnd(
+    plan: JobPlan,
+    recorder: JobRecorder,
+    listener: JobListener,
+    end: JobEnd,
+    logger: Logger,
+  ): Promise<void> {
+    const at = this.#now();
+    await recorder.ended(end, at);
+    const fields = end.outcome === "failed" ? { kind: end.failure.kind, error: end.failure.message } : {};
+    logger.info("job ended", { outcome: end.outcome, endReason: end.endReason, ...fields });
+    listener.ended(end, at);
+    if (!plan.livekit) return;
+    if (end.outcome === "failed") await plan.livekit.report("failed", end.failure.message);
+    else await plan.livekit.report("succeeded");
+    // The server reads frames in order, so its pong proves that it took the status (livekit.md 7b).
+    if (!await plan.livekit.settle(SETTLE_TIMEOUT_MS)) logger.warn("LiveKit did not confirm the job's final status");
+  }
+}

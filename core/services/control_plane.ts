@@ -1,0 +1,336 @@
+/**
+ * The control plane: builds every part once, in dependency order, starts them and stops them in reverse.
+ *
+ *   starting → running → draining → stopping → stopped
+ *
+ * Nothing else wires parts together. `parts` is null until everything that serving needs is there.
+ */
+import type { Database } from "../../db/client.ts";
+import { Admission } from "../capacity/admission.ts";
+import type { LoadedConfig } from "../config/config.ts";
+import { VERSION } from "../config/version.ts";
+import type { Config } from "../config/settings.ts";
+import type { ApiKeys } from "../auth/api_keys.ts";
+import { Dispatcher } from "../dispatch/dispatcher.ts";
+import { JobStarter } from "../dispatch/job_starter.ts";
+import { LiveDispatches } from "../dispatch/live_dispatches.ts";
+import { LivekitIntake } from "../dispatch/livekit_intake.ts";
+import { LivekitPlacement } from "../dispatch/livekit_placement.ts";
+import { QueueClaimer } from "../dispatch/queue_claimer.ts";
+import type { DataDir } from "../lifecycle/data_dir.ts";
+import type { Logger } from "../lifecycle/logger.ts";
+import { settlesWithin, Supervisor } from "../lifecycle/supervisor.ts";
+import { uuidv7 } from "../lifecycle/uuid.ts";
+import { LivekitHealth } from "../livekit/livekit_health.ts";
+import type { LivekitServer } from "../livekit/livekit_server.ts";
+import { createServerApi } from "../livekit/server_api.ts";
+import { mintWorkerToken, verifyWebhook, type WebhookVerdict } from "../livekit/tokens.ts";
+import { AgentCatalog } from "../runtime/agent_catalog.ts";
+import { JobRunner } from "../runtime/job_runner.ts";
+import { LogWriter } from "../runtime/log_writer.ts";
+import type { ReadEnv } from "../runtime/child_permissions.ts";
+import { Reaper } from "../runtime/reaper.ts";
+import { SlotPool } from "../runtime/slot_pool.ts";
+import type { ChildEnvironment } from "../runtime/spawn_child.ts";
+import { recordAgents } from "../runtime/record_agents.ts";
+import { startDatabase } from "./start_database.ts";
+import { startLivekit } from "./start_livekit.ts";
+import { InstancePresence } from "../coordination/instance_presence.ts";
+import { recoverPreviousInstance } from "../coordination/previous_instance.ts";
+import { WorkerFleet } from "../worker/worker_fleet.ts";
+
+export type Phase = "starting" | "running" | "draining" | "stopping" | "stopped";
+
+export interface Parts {
+  config: Config;
+  instanceId: string;
+  database: Database;
+  livekit: LivekitServer;
+  livekitHealth: LivekitHealth;
+  catalog: AgentCatalog;
+  admission: Admission;
+  pool: SlotPool;
+  runner: JobRunner;
+  logs: LogWriter;
+  live: LiveDispatches;
+  dispatcher: Dispatcher;
+  claimer: QueueClaimer;
+  placement: LivekitPlacement;
+  workers: WorkerFleet;
+}
+
+export interface ControlPlaneOptions {
+  loaded: LoadedConfig;
+  dataDir: DataDir;
+  apiKeys: ApiKeys;
+  logger: Logger;
+  /** Folder of deno.json. */
+  projectDir: string;
+  /** Values of environment variables, for agents that list them in osPermissions.env. */
+  readEnv: ReadEnv;
+  /** Where LiveKit's webhooks reach us, once the HTTP server listens; null before. */
+  webhookUrl: () => string | null;
+}
+
+/** How long a recorded change is tried while the database is away. */
+const RECORD_GIVE_UP_MS = 60_000;
+const SERVICE_STOP_TIMEOUT_MS = 12_000;
+/** Beyond the jobs' own grace, for killed processes to be seen and recorded. */
+const FORCED_STOP_MARGIN_MS = 3_000;
+
+export class ControlPlane {
+  readonly instanceId = uuidv7();
+  readonly apiKeys: ApiKeys;
+  readonly startedAt = new Date();
+  phase: Phase = "starting";
+  parts: Parts | null = null;
+  readonly #options: ControlPlaneOptions;
+  readonly #config: Config;
+  readonly logger: Logger;
+  readonly #supervisor: Supervisor;
+  readonly #ending = new AbortController();
+  readonly #reaper: Reaper;
+  #catalog: AgentCatalog | null = null;
+  #presence: InstancePresence | null = null;
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+    this.#config = options.loaded.config;
+    this.logger = options.logger.with({ instance: this.instanceId });
+    this.apiKeys = options.apiKeys;
+    this.#reaper = new Reaper(this.logger);
+    this.#supervisor = new Supervisor({ logger: this.logger, stopTimeoutMs: SERVICE_STOP_TIMEOUT_MS });
+  }
+
+  /** Resolves when everything runs. Throws when something that the program can't do without does not start. */
+  async start(): Promise<void> {
+    const { dataDir } = this.#options;
+    this.#reaper.start();
+    const { projectDir, readEnv } = this.#options;
+    const { agentsDir } = this.#config;
+    const folders = { projectDir, agentsDir, dataDir: dataDir.path };
+    const environment: ChildEnvironment = { folders, readEnv, reaper: this.#reaper, logger: this.logger };
+    const catalog = new AgentCatalog({ agentsDir, settings: this.#config, environment, logger: this.logger });
+    this.#catalog = catalog;
+    const [database, livekit] = await Promise.all([
+      startDatabase({
+        config: this.#config,
+        dataDir,
+        supervisor: this.#supervisor,
+        logger: this.logger,
+        signal: this.#ending.signal,
+      }),
+      startLivekit({
+        config: this.#config,
+        dataDir,
+        supervisor: this.#supervisor,
+        logger: this.logger,
+        webhookUrl: this.#options.webhookUrl,
+      }),
+      catalog.load(),
+    ]);
+    this.#presence = new InstancePresence({
+      database,
+      instanceId: this.instanceId,
+      version: VERSION,
+      maxJobs: this.#config.maxConcurrentJobs,
+      logger: this.logger,
+    });
+    await this.#supervisor.add(this.#presence);
+    await recoverPreviousInstance({ database, previousInstanceId: dataDir.previousInstanceId, logger: this.logger });
+    await dataDir.recordInstance(this.instanceId);
+    await recordAgents(database, catalog);
+    await this.#startParts(this.#buildParts(database, livekit, catalog, environment));
+  }
+
+  /** Waits for running jobs (no new ones are taken), then stops everything. A second call, with `force`, ends jobs now. */
+  async stop({ force }: { force: boolean }): Promise<void> {
+    const { parts } = this;
+    if (this.phase === "starting" || this.phase === "running") this.phase = "draining";
+    this.#ending.abort(new DOMException("stopping", "AbortError"));
+    if (parts) {
+      parts.admission.stopAdmitting();
+      await this.#presence?.setState("draining");
+      await this.#drain(parts, force);
+      this.phase = "stopping";
+      parts.placement.stop();
+      await parts.pool.stop(0);
+      await parts.logs.flush();
+    }
+    this.phase = "stopping";
+    await this.#catalog?.stop();
+    await this.#supervisor.stop();
+    await this.#reaper.stop();
+    this.phase = "stopped";
+  }
+
+  /** Ends what still runs, now. */
+  forceStop(): void {
+    for (const job of this.parts?.runner.list() ?? []) job.cancel("shutdown", job.plan.shutdownGraceMs);
+  }
+
+  /** For /health: alive, and what is known of the things we depend on. */
+  health() {
+    const health = this.parts?.livekitHealth.snapshot();
+    const services = this.#supervisor.statuses().map(({ name, state, restarts, lastError }) => ({
+      name,
+      state,
+      restarts,
+      lastError,
+    }));
+    return {
+      status: "alive",
+      phase: this.phase,
+      version: VERSION,
+      instance: this.instanceId,
+      startedAt: this.startedAt.toISOString(),
+      database: !this.#presence ? "starting" : this.#presence.isDatabaseThere ? "connected" : "unreachable",
+      livekit: health
+        ? { state: health.state, since: health.since.toISOString(), error: health.error, remedy: health.remedy }
+        : "starting",
+      services,
+    };
+  }
+
+  /** For /ready: able to serve; LiveKit being away does not count against it. */
+  readiness(): { ready: boolean; reason: string | null } {
+    if (this.phase !== "running" || !this.parts) return { ready: false, reason: this.phase };
+    return this.#presence?.isDatabaseThere
+      ? { ready: true, reason: null }
+      : { ready: false, reason: "the database can't be reached" };
+  }
+
+  /** Checks a webhook's signature. What webhooks tell is used by recovery and rules; here they only wake the health check. */
+  async receiveWebhook(body: string, authorization: string | null): Promise<WebhookVerdict> {
+    const { parts } = this;
+    if (!parts) return { ok: false, reason: "the control plane is starting" };
+    const verdict = await verifyWebhook(parts.livekit.credentials(), { body, authorization });
+    if (verdict.ok) this.logger.debug("webhook", { event: verdict.event.event, room: verdict.event.room?.name });
+    return verdict;
+  }
+
+  #buildParts(database: Database, livekit: LivekitServer, catalog: AgentCatalog, environment: ChildEnvironment): Parts {
+    const config = this.#config;
+    const { instanceId } = this;
+    const logger = this.logger;
+    const actor = `instance:${instanceId}`;
+    const api = createServerApi({
+      url: livekit.url,
+      ...livekit.credentials(),
+      timeoutMs: config.livekitRequestTimeoutMs,
+    });
+    const livekitHealth = new LivekitHealth({
+      checkHealth: api.checkHealth,
+      intervalMs: config.livekitHealthIntervalMs,
+      logger,
+    });
+    const admission = new Admission(
+      config.maxConcurrentJobs,
+      (agent) => catalog.find(agent)?.descriptor?.maxJobs ?? Infinity,
+    );
+    const pool = new SlotPool({ settings: config, environment, logger });
+    const live = new LiveDispatches();
+    const logs = new LogWriter({ database, maxLinesPerJob: config.maxLogLinesPerJob, logger });
+    const runner = new JobRunner({ database, actor, logger, pool, giveUpMs: RECORD_GIVE_UP_MS });
+    const placement = new LivekitPlacement({ database, api, live, actor, logger });
+    const wakeQueue = () => claimer.wake();
+    const starter = new JobStarter({
+      catalog,
+      runner,
+      logs,
+      live,
+      livekit,
+      shutdownGraceMs: config.shutdownGraceMs,
+      onSlotFreed: wakeQueue,
+    });
+    const claimer = new QueueClaimer({
+      database,
+      instanceId,
+      catalog,
+      admission,
+      health: livekitHealth,
+      starter,
+      live,
+      pollMs: config.claimPollMs,
+      logger,
+    });
+    const server = livekit.name;
+    const { maxMetadataBytes, queueCapacity, maxWaiters } = config;
+    const dispatcher = new Dispatcher({
+      ...{ database, instanceId, server, catalog, admission, runner, starter, live, placement, wakeQueue, logger },
+      ...{ maxMetadataBytes, queueCapacity, maxWaiters },
+      health: livekitHealth,
+    });
+    const intake = new LivekitIntake({
+      database,
+      instanceId,
+      server,
+      catalog,
+      runner,
+      starter,
+      live,
+      placement,
+      maxMetadataBytes,
+      logger,
+      signal: this.#ending.signal,
+    });
+    const workers = new WorkerFleet({
+      ...{ catalog, database, instanceId, server: livekit, admission, intake, logger },
+      timings: {
+        handshakeTimeoutMs: config.livekitHandshakeTimeoutMs,
+        pingIntervalMs: config.livekitPingIntervalMs,
+        reconnectFirstMs: config.livekitReconnectFirstMs,
+        reconnectMaxMs: config.livekitReconnectMaxMs,
+      },
+      isDebug: config.livekitWsDebug,
+      onTrouble: () => livekitHealth.suspect(),
+    });
+    return {
+      config,
+      instanceId,
+      database,
+      livekit,
+      livekitHealth,
+      catalog,
+      admission,
+      pool,
+      runner,
+      logs,
+      live,
+      dispatcher,
+      claimer,
+      placement,
+      workers,
+    };
+  }
+
+  async #startParts(parts: Parts): Promise<void> {
+    const { logs, livekitHealth, workers, claimer, pool, catalog, livekit } = parts;
+    // The first token of a process takes 14 ms to sign; better now than in a request.
+    await mintWorkerToken(livekit.credentials());
+    pool.setAgents(catalog.poolAgents(this.#config.warmSlots));
+    livekitHealth.onChange((isReachable) => isReachable && claimer.wake());
+    for (const service of [logs, livekitHealth, workers, claimer]) await this.#supervisor.add(service);
+    await this.#presence?.setState("running");
+    this.parts = parts;
+    this.phase = "running";
+  }
+
+  async #drain({ runner }: Parts, force: boolean): Promise<void> {
+    const gone = () => Promise.all(runner.list().map((job) => job.gone));
+    const { drainTimeoutMs, shutdownGraceMs } = this.#config;
+    if (!force && runner.count > 0) {
+      this.logger.info("waiting for running jobs; a second signal ends them now", {
+        running: runner.count,
+        drainTimeoutMs,
+      });
+      await settlesWithin(gone(), drainTimeoutMs);
+    }
+    if (runner.count === 0) return;
+    this.forceStop();
+    const longestGraceMs = Math.max(shutdownGraceMs, ...runner.list().map((job) => job.plan.shutdownGraceMs));
+    if (!await settlesWithin(gone(), longestGraceMs + FORCED_STOP_MARGIN_MS)) {
+      this.logger.error("jobs did not end in time; their processes are killed", { running: runner.count });
+    }
+  }
+}

@@ -1,0 +1,151 @@
+/** The program from its first line to its exit code: settings, data directory, HTTP server, control plane, signals. */
+import { ApiKeys, makeApiKey } from "../auth/api_keys.ts";
+import { formatProblems, loadConfig, type LoadedConfig } from "../config/config.ts";
+import { VERSION } from "../config/version.ts";
+import { type DataDir, DataDirError, openDataDir } from "../lifecycle/data_dir.ts";
+import { createLogger, type Logger } from "../lifecycle/logger.ts";
+import { ControlPlane } from "./control_plane.ts";
+import { type Handler, listen } from "./http_server.ts";
+import { runDoctor } from "./doctor.ts";
+import { runMigrate } from "./migrate_command.ts";
+
+export interface ProgramOptions {
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+  /** Folder of deno.json. */
+  projectDir: string;
+  loadHandler: () => Promise<Handler>;
+  onControlPlane: (controlPlane: ControlPlane) => void;
+}
+
+/** Exit codes: 0 stopped as asked, 1 could not run, 2 settings are wrong, 130 stopped by force. */
+const EXIT_FAILED = 1;
+const EXIT_BAD_SETTINGS = 2;
+const EXIT_FORCED = 130;
+
+export async function runProgram(options: ProgramOptions): Promise<void> {
+  const result = loadConfig(options.env, options.projectDir);
+  if (!result.ok) {
+    createLogger({ level: "error", format: "text" }).error(formatProblems(result.problems));
+    Deno.exit(EXIT_BAD_SETTINGS);
+  }
+  const { loaded } = result;
+  const logger = newLogger(loaded);
+  for (const note of loaded.notes) logger.warn(note);
+  try {
+    switch (options.args[0]) {
+      case undefined:
+        return await start(options, loaded, logger);
+      case "doctor":
+        return Deno.exit(
+          await runDoctor({ loaded, logger, projectDir: options.projectDir, readEnv: (name) => options.env[name] }),
+        );
+      case "migrate":
+        return Deno.exit(await runMigrate({ loaded, logger }));
+      default:
+        logger.error(`There is no command "${options.args[0]}". Remedy: use doctor or migrate, or nothing to start.`);
+        Deno.exit(EXIT_BAD_SETTINGS);
+    }
+  } catch (error) {
+    logger.error(explain(error));
+    logger.debug("cause", { error });
+    Deno.exit(EXIT_FAILED);
+  }
+}
+
+async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logger): Promise<void> {
+  const startedAtMs = performance.now();
+  const { config } = loaded;
+  logger.info(`Greenroom ${VERSION} is starting`, { pid: Deno.pid, dataDir: config.dataDir, agents: config.agentsDir });
+  const dataDir = await openDataDir(config.dataDir);
+  const { key, source } = await adminKey(loaded, dataDir);
+  let webhookUrl: string | null = null;
+  const controlPlane = new ControlPlane({
+    loaded,
+    dataDir,
+    apiKeys: await ApiKeys.withAdminKey(key),
+    logger,
+    projectDir: options.projectDir,
+    readEnv: (name) => options.env[name],
+    webhookUrl: () => webhookUrl,
+  });
+  options.onControlPlane(controlPlane);
+  const server = listen({ config, handler: await options.loadHandler(), logger });
+  webhookUrl = `${server.localUrl}/livekit/webhook`;
+  const ended = stopOnSignals(controlPlane, logger);
+  try {
+    await controlPlane.start();
+  } catch (error) {
+    logger.error(explain(error));
+    logger.debug("cause", { error });
+    await controlPlane.stop({ force: true });
+    await server.stop();
+    dataDir.close();
+    Deno.exit(EXIT_FAILED);
+  }
+  announce({ logger, url: server.localUrl, key, source, elapsedMs: performance.now() - startedAtMs });
+  const exitCode = await ended;
+  await server.stop();
+  dataDir.close();
+  logger.info("Greenroom has stopped", { exitCode });
+  Deno.exit(exitCode);
+}
+
+/** The first signal drains, the second ends running jobs now. Resolves with the exit code when all is stopped. */
+function stopOnSignals(controlPlane: ControlPlane, logger: Logger): Promise<number> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    let isForced = false;
+    const onSignal = () => {
+      signals += 1;
+      if (signals === 1) {
+        logger.info("stopping: no new jobs");
+        controlPlane.stop({ force: false }).then(() => resolve(isForced ? EXIT_FORCED : 0), (error) => {
+          logger.error("could not stop cleanly", { error });
+          resolve(EXIT_FAILED);
+        });
+        return;
+      }
+      isForced ||= (controlPlane.parts?.runner.count ?? 0) > 0;
+      controlPlane.forceStop();
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
+  });
+}
+
+async function adminKey({ config }: LoadedConfig, dataDir: DataDir): Promise<{ key: string; source: string }> {
+  if (config.apiKey !== null) return { key: config.apiKey, source: "GREENROOM_API_KEY" };
+  return { key: await dataDir.secret("api-key", makeApiKey), source: `${dataDir.path}/api-key` };
+}
+
+/** The key itself only on a terminal: logs are kept and shipped. */
+function announce(
+  { logger, url, key, source, elapsedMs }: {
+    logger: Logger;
+    url: string;
+    key: string;
+    source: string;
+    elapsedMs: number;
+  },
+): void {
+  logger.info(`Greenroom is ready after ${(elapsedMs / 1000).toFixed(1)} s: ${url}`, { keyFile: source });
+  if (!Deno.stdout.isTerminal()) return;
+  logger.info(
+    `Try it: curl -X POST '${url}/api/v1/dispatches?wait=ready' -H 'authorization: Bearer ${key}' -d '{"agent":"echo","room":"hello"}'`,
+  );
+}
+
+function newLogger({ config }: LoadedConfig): Logger {
+  const format = config.logFormat !== "auto" ? config.logFormat : Deno.stdout.isTerminal() ? "text" : "json";
+  return createLogger({ level: config.logLevel, format });
+}
+
+/** What went wrong and what to do, from errors that know; the rest by their message. */
+function explain(error: unknown): string {
+  if (error instanceof DataDirError || hasRemedy(error)) return `${error.message} Remedy: ${error.remedy}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function hasRemedy(error: unknown): error is Error & { remedy: string } {
+  return error instanceof Error && typeof (error as { remedy?: unknown }).remedy === "string";
+}

@@ -1,0 +1,319 @@
+/**
+ * Writes of dispatches that have no running job: storing, claiming, cancelling, giving up. Each is one guarded
+ * statement that also writes the history. Null or an empty list means: the guard refused, nothing was changed.
+ */
+import { type SQL, sql } from "drizzle-orm";
+import type { Database } from "./client.ts";
+import { dispatchSourcesOf } from "./lifecycle.ts";
+import type { DispatchState, Origin, Placement, Priority } from "./schema/states.ts";
+import { type Change, json, rows, stateList, time } from "./statement.ts";
+
+export interface NewDispatch {
+  id: string;
+  agent: string;
+  server: string;
+  room: string;
+  priority: Priority;
+  placement: Placement;
+  origin: Origin;
+  retryOf: string | null;
+  livekitDispatchId: string | null;
+  metadata: unknown;
+  traceparent: string | null;
+  rankAt: Date;
+  waitingReason: string | null;
+}
+
+export interface NewJob {
+  id: string;
+  attempt: number;
+  participant: string | null;
+  participantIdentity: string;
+  instanceId: string;
+  workerId: string | null;
+  livekitJobId: string | null;
+  leaseToken: string;
+}
+
+export interface IdempotencyKey {
+  key: string;
+  bodyHash: string;
+  expiresAt: Date;
+}
+
+/** A dispatch taken from the queue, with what is needed to start its job. */
+export interface ClaimedDispatch extends Record<string, unknown> {
+  id: string;
+  agent: string;
+  server: string;
+  room: string;
+  metadata: unknown;
+  traceparent: string | null;
+  attempt: number;
+  createdAt: string;
+  jobId: string;
+}
+
+/**
+ * Stores a dispatch together with its first job, assigned to us: `placed`. Refused (null) when a claimable dispatch of
+ * the same agent ranks before it (unless it `mayOvertake`: LiveKit has chosen already), or when the idempotency key is in
+ * use.
+ */
+export async function insertPlacedDispatch(
+  database: Database,
+  dispatch: NewDispatch,
+  job: NewJob,
+  change: Change,
+  idempotency: IdempotencyKey | null,
+  { mayOvertake = false }: { mayOvertake?: boolean } = {},
+): Promise<boolean> {
+  const nothingAhead = mayOvertake
+    ? sql`true`
+    : sql`not exists (select from dispatches where agent = ${dispatch.agent} and state = 'queued'
+    and placement = 'direct' and rank_at <= ${time(dispatch.rankAt)} and coalesce(not_before <= now(), true))`;
+  const written = await rows(
+    database,
+    sql`with ${keyCte(dispatch.id, idempotency, nothingAhead)}, dispatch as (
+      ${insertDispatch(dispatch, "placed", change)} from key returning id
+    ), job as (${insertJob(dispatch, job, change)} from dispatch returning id),
+    history as (
+      insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
+      select gen_random_uuid(), ${
+      time(change.at)
+    }, 'dispatch'::transition_subject, id, null::uuid, null, 'placed', ${change.cause},
+        ${change.actor}, ${change.changeId}::uuid from dispatch
+      union all
+      select gen_random_uuid(), ${
+      time(change.at)
+    }, 'job'::transition_subject, ${dispatch.id}::uuid, id, null, 'assigned',
+        ${change.cause}, ${change.actor}, ${change.changeId}::uuid from job
+    ) select id from dispatch`,
+  );
+  return written.length === 1;
+}
+
+/** Stores a dispatch that waits: `queued`. False when the agent's queue is full or the idempotency key is in use. */
+export async function insertQueuedDispatch(
+  database: Database,
+  dispatch: NewDispatch,
+  queueCapacity: number,
+  change: Change,
+  idempotency: IdempotencyKey | null,
+): Promise<boolean> {
+  const hasRoom = sql`(select count(*) from (select from dispatches where agent = ${dispatch.agent} and state = 'queued'
+    limit ${queueCapacity}) waiting) < ${queueCapacity}`;
+  const written = await rows(
+    database,
+    sql`with ${keyCte(dispatch.id, idempotency, hasRoom)}, dispatch as (
+      ${insertDispatch(dispatch, "queued", change)} from key returning id
+    ), history as (${dispatchHistory(null, "queued", change)}) select id from dispatch`,
+  );
+  return written.length === 1;
+}
+
+/** Whether the agent has a dispatch that could be claimed now. */
+export async function hasClaimable(database: Database, agent: string): Promise<boolean> {
+  const found = await rows(
+    database,
+    sql`select 1 from dispatches where agent = ${agent} and state = 'queued' and placement = 'direct'
+      and coalesce(not_before <= now(), true) limit 1`,
+  );
+  return found.length > 0;
+}
+
+/**
+ * Takes up to `jobs.length` of the agent's claimable dispatches, best rank first, and creates their jobs, assigned to
+ * us. Rows that another instance is taking are passed over (SKIP LOCKED).
+ */
+export async function claimDispatches(
+  database: Database,
+  agent: string,
+  instanceId: string,
+  jobs: readonly { id: string; leaseToken: string }[],
+  change: Change,
+): Promise<ClaimedDispatch[]> {
+  return await rows<ClaimedDispatch>(
+    database,
+    sql`with free as (
+      select id, lease_token, ordinality from unnest(${uuids(jobs.map((j) => j.id))}, ${
+      uuids(jobs.map((j) => j.leaseToken))
+    })
+        with ordinality as free (id, lease_token, ordinality)
+    ), candidate as (
+      select id, rank_at from dispatches where agent = ${agent} and state = 'queued' and placement = 'direct'
+        and coalesce(not_before <= now(), true)
+      order by rank_at limit ${jobs.length} for update skip locked
+    ), ranked as (select id, row_number() over (order by rank_at) as ordinality from candidate),
+    dispatch as (
+      update dispatches d set state = 'placed', attempts = d.attempts + 1, waiting_reason = null,
+        assigned_at = ${time(change.at)}, change_id = ${change.changeId}
+      from ranked where d.id = ranked.id
+      returning d.id, d.agent, d.server, d.room, d.metadata, d.traceparent, d.attempts, d.created_at, ranked.ordinality
+    ), job as (
+      insert into jobs (id, dispatch_id, attempt, agent, server, room, state, instance_id, participant_identity, lease_token,
+        created_at, assigned_at, change_id)
+      select free.id, d.id, d.attempts, d.agent, d.server, d.room, 'assigned', ${instanceId}, 'agent-' || free.id,
+        free.lease_token, ${time(change.at)}, ${time(change.at)}, ${change.changeId}
+      from dispatch d join free using (ordinality) returning id, dispatch_id
+    ), history as (
+      insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
+      select gen_random_uuid(), ${time(change.at)}, 'dispatch'::transition_subject, id, null::uuid, 'queued', 'placed',
+        ${change.cause}, ${change.actor}, ${change.changeId}::uuid from dispatch
+      union all
+      select gen_random_uuid(), ${
+      time(change.at)
+    }, 'job'::transition_subject, dispatch_id, id, null, 'assigned', ${change.cause},
+        ${change.actor}, ${change.changeId}::uuid from job
+    ) select d.id, d.agent, d.server, d.room, d.metadata, d.traceparent, d.attempts as attempt,
+        d.created_at as "createdAt", job.id as "jobId"
+      from dispatch d join job on job.dispatch_id = d.id order by d.ordinality`,
+  );
+}
+
+/** queued → placed for a dispatch of ours that LiveKit placed: its job is assigned to us. */
+export async function assignLivekitJob(
+  database: Database,
+  dispatchId: string,
+  livekitDispatchId: string,
+  job: NewJob,
+  change: Change,
+): Promise<ClaimedDispatch | null> {
+  const [claimed] = await rows<ClaimedDispatch>(
+    database,
+    sql`with dispatch as (
+      update dispatches set state = 'placed', attempts = attempts + 1, waiting_reason = null, assigned_at = ${
+      time(change.at)
+    },
+        livekit_dispatch_id = ${livekitDispatchId}, change_id = ${change.changeId}
+      where id = ${dispatchId} and placement = 'livekit' and state in (${
+      stateList(dispatchSourcesOf("placed"))
+    }) returning *
+    ), job as (
+      insert into jobs (id, dispatch_id, attempt, agent, server, room, participant, state, instance_id, worker_id,
+        participant_identity, livekit_job_id, lease_token, created_at, assigned_at, change_id)
+      select ${job.id}::uuid, id, attempts, agent, server, room, ${job.participant}::text, 'assigned'::job_state,
+        ${job.instanceId}::uuid, ${job.workerId}::uuid, ${job.participantIdentity}, ${job.livekitJobId}, ${job.leaseToken}::uuid,
+        ${time(change.at)}, ${time(change.at)}, ${change.changeId}::uuid from dispatch returning id
+    ), history as (
+      insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
+      select gen_random_uuid(), ${time(change.at)}, 'dispatch'::transition_subject, id, null::uuid, 'queued', 'placed',
+        ${change.cause}, ${change.actor}, ${change.changeId}::uuid from dispatch
+      union all
+      select gen_random_uuid(), ${
+      time(change.at)
+    }, 'job'::transition_subject, ${dispatchId}::uuid, id, null, 'assigned',
+        ${change.cause}, ${change.actor}, ${change.changeId}::uuid from job
+    ) select id, agent, server, room, metadata, traceparent, attempts as attempt, created_at as "createdAt",
+        ${job.id}::text as "jobId" from dispatch`,
+  );
+  return claimed ?? null;
+}
+
+/** Notes LiveKit's AD_… id on our dispatch, unless the assignment was quicker and did. */
+export async function noteLivekitDispatchId(
+  database: Database,
+  dispatchId: string,
+  livekitDispatchId: string,
+): Promise<void> {
+  await rows(
+    database,
+    sql`update dispatches set livekit_dispatch_id = ${livekitDispatchId} where id = ${dispatchId} and livekit_dispatch_id is null`,
+  );
+}
+
+/** Ends a dispatch that has no live job: cancelled, failed or expired. */
+export async function endWaitingDispatch(
+  database: Database,
+  dispatchId: string,
+  to: "cancelled" | "failed" | "expired",
+  failure: { code: string; message: string; remedy: string } | null,
+  change: Change,
+): Promise<boolean> {
+  const written = await rows(
+    database,
+    sql`with dispatch as (
+      update dispatches set state = ${to}, ended_at = ${time(change.at)}, waiting_reason = null, failure_code = ${
+      failure?.code ?? null
+    },
+        failure_message = ${failure?.message ?? null}, failure_remedy = ${
+      failure?.remedy ?? null
+    }, change_id = ${change.changeId}
+      where id = ${dispatchId} and state = 'queued' returning id
+    ), history as (${dispatchHistory("queued", to, change)}) select id from dispatch`,
+  );
+  return written.length === 1;
+}
+
+/** Ends LiveKit placements whose watcher died with its instance; those younger than any watch (15 s) are left alone. */
+export async function endStaleLivekitPlacements(
+  database: Database,
+  failure: { code: string; message: string; remedy: string },
+  change: Change,
+): Promise<number> {
+  const ended = await rows(
+    database,
+    sql`with dispatch as (
+      update dispatches set state = 'failed', ended_at = ${time(change.at)}, failure_code = ${failure.code},
+        failure_message = ${failure.message}, failure_remedy = ${failure.remedy}, change_id = ${change.changeId}
+      where state = 'queued' and placement = 'livekit' and created_at < now() - interval '15 seconds' returning id
+    ), history as (${dispatchHistory("queued", "failed", change)}) select id from dispatch`,
+  );
+  return ended.length;
+}
+
+/** Says in the row why the agent's dispatches still wait (null: just for a slot). */
+export async function setWaitingReason(database: Database, agent: string, reason: string | null): Promise<void> {
+  await rows(
+    database,
+    sql`update dispatches set waiting_reason = ${reason}
+      where agent = ${agent} and state = 'queued' and waiting_reason is distinct from ${reason}`,
+  );
+}
+
+/**
+ * The idempotency key is taken first and in the same statement: when it is in use (and not expired) nothing else is
+ * written, because every following insert selects from this CTE.
+ */
+function keyCte(dispatchId: string, idempotency: IdempotencyKey | null, condition: SQL): SQL {
+  if (!idempotency) return sql`key as (select 1 where ${condition})`;
+  return sql`key as (
+    insert into idempotency_keys (key, body_hash, dispatch_id, expires_at)
+    select ${idempotency.key}, ${idempotency.bodyHash}, ${dispatchId}::uuid, ${
+    time(idempotency.expiresAt)
+  } where ${condition}
+    on conflict (key) do update set body_hash = excluded.body_hash, dispatch_id = excluded.dispatch_id, expires_at = excluded.expires_at
+    where idempotency_keys.expires_at <= now() returning 1)`;
+}
+
+function insertDispatch(dispatch: NewDispatch, state: DispatchState, change: Change): SQL {
+  const isPlaced = state === "placed";
+  return sql`insert into dispatches (id, agent, server, room, state, priority, placement, origin, retry_of, livekit_dispatch_id,
+      metadata, traceparent, attempts, rank_at, waiting_reason, created_at, assigned_at, change_id)
+    select ${dispatch.id}::uuid, ${dispatch.agent}, ${dispatch.server}, ${dispatch.room}, ${state}::dispatch_state,
+      ${dispatch.priority}::dispatch_priority, ${dispatch.placement}::dispatch_placement, ${dispatch.origin}::dispatch_origin,
+      ${dispatch.retryOf}::uuid, ${dispatch.livekitDispatchId}, ${json(dispatch.metadata)}, ${dispatch.traceparent},
+      ${isPlaced ? 1 : 0}::int, ${time(dispatch.rankAt)}, ${isPlaced ? null : dispatch.waitingReason}, ${
+    time(change.at)
+  },
+      ${time(isPlaced ? change.at : null)}, ${change.changeId}::uuid`;
+}
+
+function insertJob(dispatch: NewDispatch, job: NewJob, change: Change): SQL {
+  return sql`insert into jobs (id, dispatch_id, attempt, agent, server, room, participant, state, instance_id, worker_id,
+      participant_identity, livekit_job_id, lease_token, created_at, assigned_at, change_id)
+    select ${job.id}::uuid, id, ${job.attempt}::int, ${dispatch.agent}, ${dispatch.server}, ${dispatch.room}, ${job.participant},
+      'assigned'::job_state, ${job.instanceId}::uuid, ${job.workerId}::uuid, ${job.participantIdentity}, ${job.livekitJobId},
+      ${job.leaseToken}::uuid, ${time(change.at)}, ${time(change.at)}, ${change.changeId}::uuid`;
+}
+
+function dispatchHistory(from: DispatchState | null, to: DispatchState, change: Change): SQL {
+  return sql`insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
+    select gen_random_uuid(), ${
+    time(change.at)
+  }, 'dispatch'::transition_subject, id, null::uuid, ${from}::text, ${to}::text,
+      ${change.cause}, ${change.actor}, ${change.changeId}::uuid from dispatch`;
+}
+
+function uuids(ids: readonly string[]): SQL {
+  return sql`${`{${ids.join(",")}}`}::text::uuid[]`;
+}

@@ -1,0 +1,50 @@
+import { sql } from "drizzle-orm";
+import { check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { at } from "./columns.ts";
+import { dispatchOrigin, dispatchPlacement, dispatchPriority, dispatchState } from "./states.ts";
+
+/** A request that an agent be in a room: a promise we keep, by one job after another. */
+export const dispatches = pgTable("dispatches", {
+  id: uuid().primaryKey(),
+  agent: text().notNull(),
+  /** LiveKit server that the room lives on. */
+  server: text().notNull(),
+  room: text().notNull(),
+  state: dispatchState().notNull(),
+  priority: dispatchPriority().notNull().default("normal"),
+  placement: dispatchPlacement().notNull(),
+  origin: dispatchOrigin().notNull(),
+  retryOf: uuid("retry_of"),
+  /** AD_… of LiveKit's own dispatch, when there is one. */
+  livekitDispatchId: text("livekit_dispatch_id"),
+  metadata: jsonb(),
+  traceparent: text(),
+  attempts: integer().notNull().default(0),
+  /** created_at minus the priority's head start: the queue's order, with ageing built in. */
+  rankAt: at("rank_at").notNull(),
+  /** Not claimable before. */
+  notBefore: at("not_before"),
+  /** Why it is still queued, in a code; null when it isn't or nothing is wrong. */
+  waitingReason: text("waiting_reason"),
+  createdAt: at("created_at").notNull(),
+  assignedAt: at("assigned_at"),
+  enteredAt: at("entered_at"),
+  connectedAt: at("connected_at"),
+  readyAt: at("ready_at"),
+  endedAt: at("ended_at"),
+  failureCode: text("failure_code"),
+  failureMessage: text("failure_message"),
+  failureRemedy: text("failure_remedy"),
+  /** Id of the change that wrote the present state, made before its first try. */
+  changeId: uuid("change_id").notNull(),
+}, (t) => [
+  index("dispatches_queue").on(t.agent, t.rankAt).where(sql`${t.state} = 'queued' and ${t.placement} = 'direct'`),
+  index("dispatches_created").on(t.createdAt.desc(), t.id.desc()),
+  index("dispatches_live").on(t.server, t.room).where(sql`${t.state} in ('queued', 'placed', 'running')`),
+  uniqueIndex("dispatches_livekit_id").on(t.server, t.livekitDispatchId).where(sql`${t.livekitDispatchId} is not null`),
+  check(
+    "dispatches_ended",
+    sql`(${t.state} in ('succeeded', 'failed', 'cancelled', 'expired')) = (${t.endedAt} is not null)`,
+  ),
+  check("dispatches_failure", sql`${t.state} <> 'failed' or ${t.failureCode} is not null`),
+]);

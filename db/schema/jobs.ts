@@ -1,0 +1,47 @@
+import { sql } from "drizzle-orm";
+import { check, index, integer, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { at } from "./columns.ts";
+import { dispatches } from "./dispatches.ts";
+import { jobIsolation, jobState } from "./states.ts";
+
+/** One run of an agent in a room. Narrow and hot: state, lease, stamps; the rest is in job_details. */
+export const jobs = pgTable("jobs", {
+  id: uuid().primaryKey(),
+  dispatchId: uuid("dispatch_id").notNull().references(() => dispatches.id, { onDelete: "cascade" }),
+  attempt: integer().notNull(),
+  agent: text().notNull(),
+  server: text().notNull(),
+  room: text().notNull(),
+  /** Identity of the participant that triggered the job; null for room jobs. */
+  participant: text(),
+  state: jobState().notNull(),
+  isolation: jobIsolation().notNull().default("process"),
+  instanceId: uuid("instance_id").notNull(),
+  workerId: uuid("worker_id"),
+  participantIdentity: text("participant_identity").notNull(),
+  livekitJobId: text("livekit_job_id"),
+  pid: integer(),
+  /** Fencing token: a write under another token changes nothing. */
+  leaseToken: uuid("lease_token").notNull(),
+  createdAt: at("created_at").notNull(),
+  assignedAt: at("assigned_at"),
+  enteredAt: at("entered_at"),
+  connectedAt: at("connected_at"),
+  readyAt: at("ready_at"),
+  endedAt: at("ended_at"),
+  endReason: text("end_reason"),
+  failureKind: text("failure_kind"),
+  failureMessage: text("failure_message"),
+  exitCode: integer("exit_code"),
+  signal: text(),
+  changeId: uuid("change_id").notNull(),
+}, (t) => [
+  uniqueIndex("jobs_live").on(t.dispatchId, sql`coalesce(${t.participant}, '')`)
+    .where(sql`${t.state} in ('created', 'assigned', 'running')`),
+  uniqueIndex("jobs_livekit_id").on(t.server, t.livekitJobId).where(sql`${t.livekitJobId} is not null`),
+  index("jobs_dispatch").on(t.dispatchId),
+  index("jobs_instance_live").on(t.instanceId).where(sql`${t.state} in ('created', 'assigned', 'running')`),
+  index("jobs_created").on(t.createdAt.desc(), t.id.desc()),
+  check("jobs_ended", sql`(${t.state} in ('succeeded', 'failed', 'cancelled')) = (${t.endedAt} is not null)`),
+  check("jobs_failure", sql`${t.state} <> 'failed' or ${t.failureKind} is not null`),
+]);

@@ -1,0 +1,32 @@
+/** Small parts that the statements of db/ share. */
+import { type SQL, sql } from "drizzle-orm";
+import type { Database } from "./client.ts";
+
+/** Who changed something and under which id; ids are made before the first try, so that a retry is recognised. */
+export interface Change {
+  changeId: string;
+  /** "instance:<id>", "rest:<key name>" or "livekit". */
+  actor: string;
+  cause: string;
+  at: Date;
+}
+
+/** A list of states as SQL text literals; only ever called with our own enum values. */
+export function stateList(states: readonly string[]): SQL {
+  return sql.join(states.map((state) => sql`${state}`), sql`, `);
+}
+
+/** A JSON value as one parameter: bound as text and cast, because the driver would otherwise encode it twice. */
+export function json(value: unknown): SQL {
+  return value === null || value === undefined ? sql`null::jsonb` : sql`${JSON.stringify(value)}::text::jsonb`;
+}
+
+/** A time (or null) as one parameter. */
+export function time(at: Date | null | undefined): SQL {
+  return at ? sql`${at.toISOString()}::timestamptz` : sql`null::timestamptz`;
+}
+
+/** Rows of a raw statement. */
+export async function rows<Row extends Record<string, unknown>>(database: Database, statement: SQL): Promise<Row[]> {
+  return await database.db.execute<Row>(statement) as unknown as Row[];
+}

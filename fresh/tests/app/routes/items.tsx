@@ -1,0 +1,3 @@
+import { define } from "../define.ts";
+
+export default define.page(() => <p>items without their layout</p>);

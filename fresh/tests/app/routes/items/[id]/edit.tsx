@@ -1,0 +1,3 @@
+import { define } from "../../../define.ts";
+
+export default define.page(({ params }) => <p>edit {params.id}</p>);

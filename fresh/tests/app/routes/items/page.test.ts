@@ -1,0 +1,1 @@
+export const note = "a test file is no route";

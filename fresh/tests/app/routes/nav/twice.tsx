@@ -1,0 +1,4 @@
+import { Partial } from "fresh/runtime";
+import { define } from "../../define.ts";
+
+export default define.page(() => <Partial name="content">again</Partial>);

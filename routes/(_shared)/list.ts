@@ -1,0 +1,38 @@
+/** Query strings of the lists, and their cursors. */
+import { z } from "zod";
+import { DISPATCH_STATES, JOB_STATES } from "../../db/schema/states.ts";
+import { encodeCursor } from "../../db/page.ts";
+
+export const MAX_PAGE_SIZE = 200;
+const DEFAULT_PAGE_SIZE = 50;
+
+const page = {
+  limit: z.string().regex(/^\d+$/, "must be a whole number").transform(Number)
+    .refine((n) => n >= 1 && n <= MAX_PAGE_SIZE, `must be between 1 and ${MAX_PAGE_SIZE}`).default(DEFAULT_PAGE_SIZE)
+    .meta({ description: "Rows of a page." }),
+  cursor: z.string().max(200).optional().meta({ description: "nextCursor of the page before." }),
+};
+const filters = { agent: z.string().max(64).optional(), room: z.string().max(256).optional() };
+
+export const dispatchListQuerySchema = z.strictObject({
+  ...page,
+  ...filters,
+  state: z.enum(DISPATCH_STATES).optional(),
+});
+export const jobListQuerySchema = z.strictObject({
+  ...page,
+  ...filters,
+  state: z.enum(JOB_STATES).optional(),
+  dispatchId: z.uuid().optional(),
+});
+export const logListQuerySchema = z.strictObject({
+  limit: z.string().regex(/^\d+$/, "must be a whole number").transform(Number)
+    .refine((n) => n >= 1 && n <= 1_000, "must be between 1 and 1000").default(200),
+  cursor: z.string().regex(/^\d{1,15}$/, "must be nextCursor of the page before").transform(Number).default(0),
+});
+
+/** Null when this was the last page. */
+export function nextCursor(rows: readonly { id: string; createdAt: Date }[], limit: number): string | null {
+  const last = rows.at(-1);
+  return last && rows.length === limit ? encodeCursor(last) : null;
+}

@@ -1,0 +1,133 @@
+/** Each refusal of the dispatcher, and each wait that did not end well, as the problem that the caller reads. */
+import type { RequestResult } from "../../core/dispatch/dispatcher.ts";
+import type { DispatchView } from "../../core/dispatch/dispatch_view.ts";
+import type { DispatchRefusal } from "../../core/dispatch/refusal.ts";
+import { waitingProblem } from "./waiting_reason.ts";
+import { problem } from "./problem.ts";
+
+export function refusalProblem(refusal: DispatchRefusal): Response {
+  switch (refusal.code) {
+    case "unknown_agent": {
+      const nearest = refusal.nearest.length > 0 ? ` Did you mean ${refusal.nearest.join(", ")}?` : "";
+      return problem({
+        status: 404,
+        code: refusal.code,
+        title: "Unknown agent",
+        detail: `No agent named "${refusal.agent}" has ever run here.${nearest}`,
+        remedy: "Use a name from GET /api/v1/agents, or add the agent's file to the agents folder and restart.",
+        members: { nearest: refusal.nearest },
+      });
+    }
+    case "invalid_metadata":
+      return problem({
+        status: 422,
+        code: refusal.code,
+        title: "The metadata does not fit the agent's schema",
+        detail: refusal.errors.slice(0, 3).map(({ path, message }) => `${path}: ${message}`).join("; "),
+        remedy: "Correct the named fields; the agent's schema is in GET /api/v1/agents.",
+        errors: refusal.errors,
+      });
+    case "metadata_too_large":
+      return problem({
+        status: 413,
+        code: refusal.code,
+        title: "The metadata is too large",
+        detail: `The metadata has ${refusal.bytes} bytes; ${refusal.maxBytes} are allowed.`,
+        remedy: "Pass a reference instead of the data, or raise GREENROOM_MAX_METADATA_BYTES.",
+        errors: [{ path: "metadata", message: `has ${refusal.bytes} bytes, at most ${refusal.maxBytes} are allowed` }],
+      });
+    case "metadata_unchecked":
+      return problem({
+        status: 503,
+        code: refusal.code,
+        title: "The metadata could not be checked",
+        detail: `The agent's host did not answer: ${refusal.message}`,
+        remedy: "Look at the agent in GET /api/v1/agents: its schema may be slow or its file broken. Then try again.",
+        headers: { "retry-after": "1" },
+      });
+    case "unsupported_job_type":
+      return problem({
+        status: 422,
+        code: refusal.code,
+        title: "This kind of agent can't be dispatched yet",
+        detail: `Agent "${refusal.agent}" handles ${refusal.jobType} jobs; only room jobs can be dispatched so far.`,
+        remedy: 'Set jobType: "room" in the agent\'s file.',
+      });
+    case "idempotency_key_reused":
+      return problem({
+        status: 409,
+        code: refusal.code,
+        title: "The idempotency key was used for another request",
+        detail: `The key belongs to dispatch ${refusal.dispatchId}, whose request was different.`,
+        remedy: "Use a new key for a new request; send the same body to get the same dispatch.",
+        members: { dispatchId: refusal.dispatchId },
+      });
+    case "queue_full":
+      return problem({
+        status: 429,
+        code: refusal.code,
+        title: "The agent's queue is full",
+        detail: `${refusal.capacity} dispatches of agent "${refusal.agent}" are waiting already.`,
+        remedy: "Try again later, add capacity, or raise GREENROOM_QUEUE_CAPACITY.",
+        headers: { "retry-after": String(refusal.retryAfterSeconds) },
+      });
+    case "too_many_waiters":
+      return problem({
+        status: 429,
+        code: refusal.code,
+        title: "Too many requests are waiting",
+        detail: `${refusal.maxWaiters} requests wait for their dispatch already.`,
+        remedy: "Ask with wait=none and look at the dispatch later, or raise GREENROOM_MAX_WAITERS.",
+        headers: { "retry-after": String(refusal.retryAfterSeconds) },
+      });
+    case "not_found":
+      return problem({
+        status: 404,
+        code: refusal.code,
+        title: "No such dispatch",
+        detail: `There is no dispatch ${refusal.dispatchId}.`,
+        remedy: "Take an id from GET /api/v1/dispatches.",
+      });
+    case "not_ended":
+      return problem({
+        status: 409,
+        code: refusal.code,
+        title: "The dispatch has not ended",
+        detail: `Dispatch ${refusal.dispatchId} is still being kept; only an ended one can be retried.`,
+        remedy: "Cancel it first (DELETE), or send a new dispatch.",
+      });
+    case "owned_elsewhere":
+      return problem({
+        status: 409,
+        code: refusal.code,
+        title: "Another instance runs this dispatch",
+        detail: `Dispatch ${refusal.dispatchId} is being run by another instance.`,
+        remedy: "Send the request to that instance (jobs[].instanceId).",
+      });
+  }
+}
+
+/** 201 (or 200 for a repeated request); 502 when it ended before the awaited stage; 504 when the wait ran out. */
+export function answerOf(result: RequestResult): Response {
+  if (!result.ok) return refusalProblem(result.refusal);
+  const { dispatch, isNew, outcome } = result;
+  if (outcome === "reached") {
+    return Response.json(dispatch, {
+      status: isNew ? 201 : 200,
+      headers: { location: `/api/v1/dispatches/${dispatch.id}`, "cache-control": "no-store" },
+    });
+  }
+  return outcome === "ended" ? endedProblem(dispatch) : waitingProblem(dispatch);
+}
+
+function endedProblem(dispatch: DispatchView): Response {
+  const reason = dispatch.failure?.message ?? dispatch.jobs.at(-1)?.endReason ?? "it ended";
+  return problem({
+    status: 502,
+    code: dispatch.failure?.code ?? `dispatch_${dispatch.state}`,
+    title: `The dispatch ${dispatch.state} before it was ready`,
+    detail: reason,
+    remedy: dispatch.failure?.remedy ?? "See the job's log, GET /api/v1/jobs/{id}/logs.",
+    members: { dispatch },
+  });
+}

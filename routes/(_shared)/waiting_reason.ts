@@ -1,0 +1,65 @@
+/** 504: the wait ran out while the dispatch goes on, with why it has not got further. */
+import type { DispatchView } from "../../core/dispatch/dispatch_view.ts";
+import { problem } from "./problem.ts";
+
+const WAITING: Record<string, { detail: string; remedy: string }> = {
+  agent_not_hosted: {
+    detail: "No running instance hosts this agent now.",
+    remedy: "Start an instance with the agent's file in its agents folder; the dispatch then runs by itself.",
+  },
+  agent_broken: {
+    detail: "The agent's file does not load.",
+    remedy: "See its error in GET /api/v1/agents, mend the file and restart; the dispatch then runs by itself.",
+  },
+  agent_loading: {
+    detail: "The agent is still being loaded.",
+    remedy: "Wait a moment; the dispatch then runs by itself.",
+  },
+  livekit_unreachable: {
+    detail: "The LiveKit server can't be reached.",
+    remedy: "Check LIVEKIT_URL and the server (GET /health says what was seen); the dispatch runs when it is back.",
+  },
+};
+
+const NO_SLOT = {
+  detail: "All slots are taken; the dispatch waits in the queue.",
+  remedy: "Wait for a job to end, raise MAX_CONCURRENT_JOBS or the agent's maxJobs, or start another instance.",
+};
+
+export function waitingProblem(dispatch: DispatchView): Response {
+  const { code, detail, remedy } = explain(dispatch);
+  return problem({
+    status: 504,
+    code,
+    title: "The wait ran out; the dispatch goes on",
+    detail,
+    remedy,
+    members: { dispatch },
+  });
+}
+
+function explain(dispatch: DispatchView): { code: string; detail: string; remedy: string } {
+  if (dispatch.state === "queued") {
+    if (dispatch.placement === "livekit") {
+      return {
+        code: "waiting_for_livekit",
+        detail: "LiveKit's server has not assigned the job yet.",
+        remedy:
+          "See GET /api/v1/workers for the state of the agent's worker; placement direct does not need the server's choice.",
+      };
+    }
+    const reason = dispatch.waitingReason;
+    return { code: reason ?? "no_free_slot", ...(reason === null ? NO_SLOT : WAITING[reason] ?? NO_SLOT) };
+  }
+  const { enteredAt, connectedAt } = dispatch.stages;
+  const stage = connectedAt
+    ? "connected but has not said that it is ready"
+    : enteredAt
+    ? "entered but has not connected"
+    : "not been entered";
+  return {
+    code: "not_ready_in_time",
+    detail: `The agent has ${stage}.`,
+    remedy: "See the job's log, GET /api/v1/jobs/{id}/logs, or wait longer with waitMs.",
+  };
+}

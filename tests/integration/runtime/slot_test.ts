@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Slot } from "../../../core/runtime/slot.ts";
+import type { PoolAgent } from "../../../core/runtime/slot_lane.ts";
+import { spawnChild } from "../../../core/runtime/spawn_child.ts";
+import { eventually } from "../../support/eventually.ts";
+import {
+  isAlive,
+  jobOf,
+  RememberingObserver,
+  type RuntimeFixture,
+  startRuntime,
+  testAgent,
+} from "../../support/runtime_fixture.ts";
+
+function startSlot(runtime: RuntimeFixture, agent: PoolAgent, { loadTimeoutMs = 30_000 } = {}): Slot {
+  const args = { agentFile: agent.file, prime: false, rtcLogs: false, connectTimeoutMs: 5_000, maxLogLines: 1_000 };
+  const child = spawnChild(runtime.environment, { entry: "slot", args }, agent.osPermissions);
+  return new Slot({ agent: agent.name, child, isCold: true, loadTimeoutMs, logger: runtime.environment.logger });
+}
+
+async function warmSlot(runtime: RuntimeFixture, name: string): Promise<Slot> {
+  const slot = startSlot(runtime, testAgent(name));
+  await eventually(() => slot.state === "warm", { what: `${name} is warm` });
+  return slot;
+}
+
+Deno.test("Slot runs a job on a warm child to a cancelled end and its process is gone", async () => {
+  await using runtime = await startRuntime();
+  const slot = await warmSlot(runtime, "idle");
+  const observer = new RememberingObserver();
+  const running = slot.run(jobOf("idle"), observer);
+  await observer.hasEntered;
+  assert.equal(slot.state, "running");
+  slot.cancel("drain", 1_000);
+  assert.deepEqual(await running, { outcome: "cancelled", endReason: "drain" });
+  assert.deepEqual(observer.ends, [{ outcome: "cancelled", endReason: "drain" }]);
+  assert.equal(observer.lines[0]?.message, "idling");
+  assert.equal(slot.state, "gone");
+  assert.equal(isAlive(slot.pid), false);
+});
+
+Deno.test("Slot runs a job that was given to it while it was loading", async () => {
+  await using runtime = await startRuntime();
+  const slot = startSlot(runtime, testAgent("idle"));
+  const observer = new RememberingObserver();
+  const running = slot.run(jobOf("idle"), observer);
+  assert.equal(slot.state, "loading");
+  await observer.hasEntered;
+  slot.cancel("cancelled", 1_000);
+  assert.equal((await running).outcome, "cancelled");
+});
+
+Deno.test("Slot lets the child leave only when the end has been recorded", async () => {
+  await using runtime = await startRuntime();
+  const slot = await warmSlot(runtime, "throws");
+  const recorded = Promise.withResolvers<void>();
+  const observer = new RememberingObserver({ holdEnd: recorded.promise });
+  const running = slot.run(jobOf("throws"), observer);
+  await eventually(() => observer.ends.length === 1);
+  assert.equal(slot.state, "finishing");
+  assert.equal(isAlive(slot.pid), true);
+  recorded.resolve();
+  const end = await running;
+  assert.equal(end.outcome, "failed");
+  assert.equal(end.endReason, "entry_threw");
+  assert.equal(end.outcome === "failed" && end.failure.kind, "exception");
+  assert.match(end.outcome === "failed" ? end.failure.message : "", /RangeError: thrown on purpose/);
+  assert.equal((await slot.gone).exit.code, 0);
+});
+
+Deno.test("Slot reports an exit code when the agent ends its process", async () => {
+  await using runtime = await startRuntime();
+  const slot = await warmSlot(runtime, "exits");
+  const observer = new RememberingObserver();
+  const end = await slot.run(jobOf("exits"), observer);
+  assert.equal(end.endReason, "process_gone");
+  assert.deepEqual(end.outcome === "failed" && [end.failure.kind, end.failure.exitCode], ["exit", 3]);
+  assert.equal(observer.ends.length, 1);
+});
+
+Deno.test("Slot reports the signal when its process is killed from outside", async () => {
+  await using runtime = await startRuntime();
+  const slot = await warmSlot(runtime, "idle");
+  const observer = new RememberingObserver();
+  const running = slot.run(jobOf("idle"), observer);
+  await observer.hasEntered;
+  Deno.kill(slot.pid ?? 0, "SIGKILL");
+  const end = await running;
+  assert.deepEqual(end.outcome === "failed" && [end.failure.kind, end.failure.signal], ["signal", "SIGKILL"]);
+});
+
+Deno.test("Slot kills a child whose event loop is stuck and reports it as unresponsive", async () => {
+  await using runtime = await startRuntime();
+  const slot = await warmSlot(runtime, "spins");
+  const end = await slot.run(jobOf("spins"), new RememberingObserver());
+  assert.equal(end.outcome === "failed" && end.failure.kind, "unresponsive");
+});
+
+Deno.test("Slot kills a cancelled child that does not end in its grace, and notes the overrun", async () => {
+  await using runtime = await startRuntime();
+  const slot = await warmSlot(runtime, "overruns");
+  const observer = new RememberingObserver();
+  const running = slot.run(jobOf("overruns"), observer);
+  await observer.hasEntered;
+  slot.cancel("cancelled", 100);
+  const end = await running;
+  assert.equal(end.outcome, "cancelled");
+  assert.equal(end.outcome === "cancelled" && end.failure?.kind, "shutdown_overrun");
+});
+
+Deno.test("Slot fails the job as not started with the file's error when the file throws at load", async () => {
+  await using runtime = await startRuntime();
+  const slot = startSlot(runtime, testAgent("throws_at_load"));
+  const end = await slot.run(jobOf("throws_at_load"), new RememberingObserver());
+  assert.equal(end.outcome === "failed" && end.failure.kind, "not_started");
+  assert.match(end.outcome === "failed" ? end.failure.message : "", /no settings for this agent/);
+  assert.match((await slot.gone).loadError ?? "", /no settings for this agent/);
+});
+
+Deno.test("Slot kills a child that does not load in time", async () => {
+  await using runtime = await startRuntime();
+  const slot = startSlot(runtime, testAgent("never_loads"), { loadTimeoutMs: 500 });
+  const end = await slot.run(jobOf("never_loads"), new RememberingObserver());
+  assert.match(end.outcome === "failed" ? end.failure.message : "", /did not load in time/);
+});
+
+Deno.test("Slot fails the job as not started when its warm process is already gone", async () => {
+  await using runtime = await startRuntime();
+  const slot = await warmSlot(runtime, "idle");
+  Deno.kill(slot.pid ?? 0, "SIGKILL");
+  await slot.gone;
+  const end = await slot.run(jobOf("idle"), new RememberingObserver());
+  assert.equal(end.outcome === "failed" && end.failure.kind, "not_started");
+});
+
+Deno.test("Slot passes on a bounded part of a flood on stdout and the job still ends well", async () => {
+  await using runtime = await startRuntime();
+  const slot = await warmSlot(runtime, "floods");
+  const observer = new RememberingObserver();
+  const end = await slot.run(jobOf("floods"), observer);
+  assert.equal(end.outcome, "succeeded");
+  assert.ok(observer.lines.length < 10_000, `${observer.lines.length} lines`);
+  assert.ok(observer.lines.some(({ message }) => /lines dropped/.test(message)));
+});
+
+Deno.test("an agent's child can't read the data folder, write, run a program, download, or see our secrets", async () => {
+  await using runtime = await startRuntime({ env: { LIVEKIT_API_SECRET: "hush", GREETING: "hello" } });
+  const secretFile = join(runtime.dataDir, "secret");
+  await Deno.writeTextFile(secretFile, "hush");
+  const newFile = join(runtime.dataDir, "new");
+  const slot = startSlot(runtime, testAgent("nosy", { env: ["LIVEKIT_API_SECRET", "GREETING"] }));
+  const observer = new RememberingObserver();
+  const metadata = { secretFile, newFile, elsewhere: "/etc/hostname" };
+  const end = await slot.run(jobOf("nosy", { metadata }), observer);
+  assert.equal(end.outcome, "succeeded");
+  const fields = observer.lines.find(({ message }) => message === "tried")?.fields as {
+    done: string[];
+    env: Record<string, string>;
+  };
+  assert.deepEqual(fields.done, []);
+  assert.equal(fields.env.GREETING, "hello");
+  const names = Object.keys(fields.env).sort();
+  // The last one is set by our own code in the child.
+  const allowed = ["DENO_DIR", "DENO_NO_UPDATE_CHECK", "GREETING", "HOME", "NO_COLOR", "PATH", "RUST_LOG"];
+  assert.deepEqual(names.filter((name) => !allowed.includes(name)), []);
+  assert.ok(runtime.logged.some((line) => line.includes("LIVEKIT_API_SECRET") && line.includes("can't have")));
+});

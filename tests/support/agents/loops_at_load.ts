@@ -1,0 +1,2 @@
+/** Its file loops while it is loaded. */
+for (;;);

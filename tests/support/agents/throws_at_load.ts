@@ -1,0 +1,2 @@
+/** Its file throws while it is loaded. */
+throw new Error("no settings for this agent");
