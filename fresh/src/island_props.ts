@@ -39,7 +39,7 @@ const UNSUPPORTED = Symbol("unsupported");
 
 function isUnsupported(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  if (isElement(value) || value instanceof ArrayBuffer || value instanceof URLSearchParams) return true;
+  if (isElement(value) || value instanceof URLSearchParams) return true;
   if (ArrayBuffer.isView(value)) return !(value instanceof Uint8Array);
   return Object.getPrototypeOf(value) === null;
 }

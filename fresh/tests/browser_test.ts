@@ -1,5 +1,7 @@
 /** What happens in a real browser: hydration, slots, shared signals, client navigation, live reload. */
 import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
+import { cp } from "node:fs/promises";
+import { fileURLToPath as fromFileUrl } from "node:url";
 import chromiumBinary from "@sparticuz/chromium";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { Builder } from "fresh/dev";
@@ -162,7 +164,8 @@ Deno.test("Client navigation replaces partials, keeps state outside, and follows
     await page.click("#panel-b > .toggle");
     await see(page, "#near-b", "alive");
     await page.evaluate(() => scrollTo(0, 500));
-    await page.click("#to-a");
+    // A click by the mouse would scroll to the link first.
+    await page.evaluate(() => document.querySelector<HTMLElement>("#to-a")?.click());
     await see(page, "h1", "page a");
     equal(await page.evaluate(() => scrollY), 0);
     await page.click("#in-a");
@@ -236,3 +239,56 @@ Deno.test("Two partials of one name are refused", async () => {
   equal(response.status, 500);
   match(await response.text(), /two partials of the name &quot;content/);
 });
+
+Deno.test("A development server's pages reload themselves when a route or an island changes", async () => {
+  const project = await copyFixture();
+  const free = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = free.addr;
+  free.close();
+  const dev = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--config", rootConfig, "--watch=routes/,islands/,static/", "dev.ts", String(port)],
+    cwd: project,
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const problems = new Response(dev.stderr).text();
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    const url = `http://127.0.0.1:${port}/islands/slots`;
+    for (const until = Date.now() + DEADLINE_MS;; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      if (await page.goto(url).catch(() => null) !== null) break;
+      if (Date.now() > until) throw new Error("the development server did not come up");
+    }
+    await page.click("#inside-open");
+    await see(page, "#inside-open", "4");
+    await replaceIn(`${project}/routes/islands/slots.tsx`, "server text", "changed route");
+    await see(page, "#open p.server", "changed route");
+    await replaceIn(
+      `${project}/islands/Counter.tsx`,
+      "onClick={() => count.value++}",
+      "data-new onClick={() => count.value += 100}",
+    );
+    await page.locator("[data-new]").first().waitFor();
+    await page.click("#inside-open");
+    await see(page, "#inside-open", "103");
+  } finally {
+    await context.close();
+    dev.kill("SIGKILL");
+    await dev.status;
+    await problems;
+    await Deno.remove(project, { recursive: true });
+  }
+});
+
+const rootConfig = fromFileUrl(new URL("../../deno.json", import.meta.url));
+
+async function copyFixture(): Promise<string> {
+  const target = await Deno.makeTempDir({ prefix: "fresh-dev-" });
+  await cp(fromFileUrl(root), target, { recursive: true });
+  return await Deno.realPath(target);
+}
+
+async function replaceIn(file: string, from: string, to: string): Promise<void> {
+  await Deno.writeTextFile(file, (await Deno.readTextFile(file)).replace(from, to));
+}

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { childEnv, childFlags, DEFAULT_OS_PERMISSIONS } from "../../../core/runtime/child_permissions.ts";
+
+const FOLDERS = { projectDir: "/srv/app", agentsDir: "/srv/agents", dataDir: "/srv/app/.greenroom" };
+
+Deno.test("childFlags allows no program, no write, no download, and closes the data folder and .env", () => {
+  const flags = childFlags(FOLDERS, DEFAULT_OS_PERMISSIONS);
+  assert.ok(!flags.some((flag) => /^(-A|--allow-(all|run|write|import))/.test(flag)));
+  assert.ok(flags.includes("--deny-read=/srv/app/.greenroom,/srv/app/.env"));
+  assert.ok(flags.includes("--allow-ffi=/srv/app/node_modules"));
+  for (const flag of ["--no-prompt", "--cached-only", "--frozen"]) assert.ok(flags.includes(flag));
+});
+
+Deno.test("childFlags narrows the network and widens reading as the agent says", () => {
+  const flags = (net: boolean | string[]) => childFlags(FOLDERS, { net, env: [], read: ["/srv/models"] });
+  assert.ok(flags(true).includes("--allow-net"));
+  assert.ok(flags(false).includes("--allow-net=127.0.0.1,localhost"));
+  assert.ok(flags(["api.example.com:443"]).includes("--allow-net=127.0.0.1,localhost,api.example.com:443"));
+  assert.ok(flags(true).includes("--allow-read=/srv/app,/srv/agents,/srv/models"));
+});
+
+Deno.test("childFlags refuses a path that would widen a list flag", () => {
+  assert.throws(() => childFlags(FOLDERS, { net: true, env: [], read: ["/srv/a,/"] }), /contains a comma/);
+  assert.throws(() => childFlags({ ...FOLDERS, dataDir: "/a,b" }, DEFAULT_OS_PERMISSIONS), /contains a comma/);
+});
+
+Deno.test("childEnv passes on what the agent lists, and never what is ours", () => {
+  const ours = [
+    "LIVEKIT_API_SECRET",
+    "LIVEKIT_URL",
+    "DATABASE_URL",
+    "GREENROOM_API_KEY",
+    "PGPASSWORD",
+    "DENO_DIR",
+    "LD_PRELOAD",
+  ];
+  const all: Record<string, string> = {
+    PATH: "/bin",
+    HOME: "/root",
+    DENO_DIR: "/deno",
+    OPENAI_API_KEY: "k",
+    OTHER: "o",
+  };
+  for (const name of ours) all[name] ??= "hush";
+  const { env, withheld } = childEnv((name) => all[name], ["OPENAI_API_KEY", "UNSET", ...ours]);
+  assert.deepEqual(env, {
+    NO_COLOR: "1",
+    DENO_NO_UPDATE_CHECK: "1",
+    PATH: "/bin",
+    HOME: "/root",
+    DENO_DIR: "/deno",
+    OPENAI_API_KEY: "k",
+  });
+  assert.deepEqual(withheld, ours);
+});
+
+Deno.test("childEnv derives Deno's cache when DENO_DIR is not set, because the child lacks what Deno derives it from", () => {
+  if (Deno.build.os !== "linux") return;
+  const cacheOf = (all: Record<string, string>) => childEnv((name) => all[name], []).env.DENO_DIR;
+  assert.equal(cacheOf({ HOME: "/home/ada" }), "/home/ada/.cache/deno");
+  assert.equal(cacheOf({ HOME: "/home/ada", XDG_CACHE_HOME: "/caches" }), "/caches/deno");
+  assert.equal(cacheOf({}), undefined);
+});
