@@ -49,7 +49,10 @@ export async function markJobEntered(
   return written.length === 1;
 }
 
-/** Stamps `connected` or `ready` on the job and, for the first such stage, on its dispatch. Not a change of state. */
+/**
+ * Stamps `connected` or `ready` on the job and, for the first such stage, on its dispatch. Not a change of state. The
+ * same stamp again is true, because the first answer may have been lost.
+ */
 export async function stampJobStage(
   database: Database,
   job: JobKey,
@@ -61,7 +64,8 @@ export async function stampJobStage(
     database,
     sql`with job as (
       update jobs set ${column} = ${time(at)}
-      where id = ${job.jobId} and lease_token = ${job.leaseToken} and state = 'running' and ${column} is null returning id
+      where id = ${job.jobId} and lease_token = ${job.leaseToken} and state = 'running'
+        and coalesce(${column} = ${time(at)}, true) returning id
     ), dispatch as (
       update dispatches set ${column} = ${time(at)} where id = ${job.dispatchId} and exists (select from job)
     ) select id from job`,
@@ -112,6 +116,15 @@ export async function endJob(
     ) select id from job`,
   );
   return written.length === 1;
+}
+
+/** The id of the last change of state that was written under our token; null when the job is not ours. */
+export async function findJobChangeId(database: Database, job: JobKey): Promise<string | null> {
+  const [found] = await rows<{ changeId: string }>(
+    database,
+    sql`select change_id as "changeId" from jobs where id = ${job.jobId} and lease_token = ${job.leaseToken}`,
+  );
+  return found?.changeId ?? null;
 }
 
 /** Jobs that `instanceId` still owns; read when an instance is known to be gone. */

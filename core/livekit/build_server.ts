@@ -49,6 +49,7 @@ export async function buildLivekitServer(
   const limit = AbortSignal.any([AbortSignal.timeout(buildTimeoutMs), ...(signal ? [signal] : [])]);
   const stop = () => void build.kill().catch((error) => logger.error("the build could not be stopped", { error }));
   limit.addEventListener("abort", stop);
+  if (limit.aborted) stop();
   try {
     const { success, code } = await build.exit;
     signal?.throwIfAborted();

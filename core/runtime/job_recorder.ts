@@ -3,10 +3,11 @@
  *
  * The job never waits for a stage to be written (answers come from memory, stamped by this instance's clock); only its end
  * is awaited, because LiveKit and callers are told after it is recorded. A write that fails because the database is away
- * is tried again until `giveUpMs`; a refused one means the job is not ours any more and is counted and logged.
+ * is tried again until `giveUpMs`. A refused one means the job is not ours any more, and is logged; unless a try before it
+ * failed: then its answer may have been lost, and the change id in the row tells whether it was applied.
  */
 import type { Database } from "../../db/client.ts";
-import { endJob, type JobKey, markJobEntered, stampJobStage } from "../../db/jobs.ts";
+import { endJob, findJobChangeId, type JobKey, markJobEntered, stampJobStage } from "../../db/jobs.ts";
 import type { Change } from "../../db/statement.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { abortableWait } from "../lifecycle/supervisor.ts";
@@ -37,11 +38,11 @@ export class JobRecorder {
 
   entered(pid: number | null, at: Date): void {
     const change = this.#change("entry was called", at);
-    this.#enqueue("entered", () => markJobEntered(this.#options.database, this.#job, pid, change));
+    this.#enqueue("entered", change, () => markJobEntered(this.#options.database, this.#job, pid, change));
   }
 
   stage(stage: "connected" | "ready", at: Date): void {
-    this.#enqueue(stage, () => stampJobStage(this.#options.database, this.#job, stage, at));
+    this.#enqueue(stage, null, () => stampJobStage(this.#options.database, this.#job, stage, at));
   }
 
   /** Resolves when the end is stored: true, or false when it was refused or given up. */
@@ -58,6 +59,7 @@ export class JobRecorder {
       : null;
     return this.#enqueue(
       "ended",
+      change,
       () =>
         endJob(this.#options.database, this.#job, { state: end.outcome, endReason: end.endReason, failure }, change),
     );
@@ -67,18 +69,19 @@ export class JobRecorder {
     return { changeId: crypto.randomUUID(), actor: this.#options.actor, cause, at };
   }
 
-  #enqueue(what: string, write: () => Promise<boolean>): Promise<boolean> {
-    this.#last = this.#last.then(() => this.#write(what, write));
+  /** @param change null for a write that is true when it is repeated. */
+  #enqueue(what: string, change: Change | null, write: () => Promise<boolean>): Promise<boolean> {
+    this.#last = this.#last.then(() => this.#write(what, change, write));
     return this.#last;
   }
 
-  async #write(what: string, write: () => Promise<boolean>): Promise<boolean> {
+  async #write(what: string, change: Change | null, write: () => Promise<boolean>): Promise<boolean> {
     const { logger, giveUpMs } = this.#options;
     const ids = { job: this.#job.jobId, dispatch: this.#job.dispatchId, what };
     const deadline = performance.now() + giveUpMs;
-    for (;;) {
+    for (let failures = 0;; failures++) {
       try {
-        const isWritten = await write();
+        const isWritten = await write() || (failures > 0 && change !== null && await this.#isApplied(change));
         if (!isWritten) logger.warn("write refused: the job has moved on", ids);
         return isWritten;
       } catch (error) {
@@ -90,5 +93,8 @@ export class JobRecorder {
         await abortableWait(RETRY_EVERY_MS, NEVER);
       }
     }
+  }
+  async #isApplied(change: Change): Promise<boolean> {
+    return await findJobChangeId(this.#options.database, this.#job) === change.changeId;
   }
 }

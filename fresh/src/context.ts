@@ -1,6 +1,6 @@
 /** One object per request: what handlers, middlewares and pages see of it. */
 import type { ComponentChild, ComponentType } from "preact";
-import type { LoadedBuild } from "./loaded_build.ts";
+import type { Build } from "./build.ts";
 
 export interface FreshConfig {
   basePath?: string;
@@ -60,7 +60,7 @@ export interface ContextInit {
   url: URL;
   info: Deno.ServeHandlerInfo;
   config: ResolvedFreshConfig;
-  build: LoadedBuild;
+  build: Build;
   render: RenderFn;
 }
 
@@ -86,7 +86,7 @@ export class Context<State> {
   /** The rest of the chain. Rejects when something inside throws and no error page inside took it. */
   next: () => Promise<Response> = () => Promise.reject(new Error("Cannot call next: this is the end of the chain"));
   [SCOPE]: Scope = NO_SCOPE;
-  readonly [BUILD]: LoadedBuild;
+  readonly [BUILD]: Build;
   readonly #render: RenderFn;
 
   constructor(init: ContextInit) {

@@ -2,10 +2,10 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type App, type ListenOptions, setBuild } from "./app.ts";
-import type { Build, BuildFile } from "./build.ts";
+import { type Build, readSnapshot, type Snapshot } from "./build.ts";
 import { liveReloadFile, withLiveReload } from "./builder/live_reload.ts";
-import { makePlan, type Plan } from "./builder/plan.ts";
-import { isBuildCurrent, writeBuild, type WriteOptions } from "./builder/write_build.ts";
+import { makePlan } from "./builder/plan.ts";
+import { updateBuild, type WriteOptions } from "./builder/write_build.ts";
 
 export interface BuilderOptions {
   /** The project's directory, a path or file URL; the working directory unless given. The others are relative to it. */
@@ -58,8 +58,7 @@ export class Builder {
       const build = await this.#buildInMemory(options.mode ?? "production", []);
       return (app) => setBuild(app, build);
     }
-    if (await isBuildCurrent(this.#options)) return;
-    await writeBuild(await makePlan(this.#options), this.#options);
+    await updateBuild(this.#options);
   }
 
   /** Builds for development, then serves the app that `importApp` gives; pages reload when the program starts again. */
@@ -74,25 +73,9 @@ export class Builder {
     return app.listen(options, (handler, basePath) => withLiveReload(handler, startId, basePath));
   }
 
-  async #buildInMemory(mode: Build["mode"], extraFiles: BuildFile[]): Promise<Build> {
-    const options = { ...this.#options, mode };
-    const plan = await makePlan(options);
-    const load = async (file: string): Promise<Record<string, unknown>> => await import(pathToFileURL(file).href);
-    return {
-      id: plan.id,
-      mode,
-      root: options.root,
-      client: plan.client,
-      imports: plan.imports,
-      routes: await Promise.all(plan.routes.map(async ({ path, file }) => ({ path, module: await load(file) }))),
-      islands: await Promise.all(
-        plan.islands.map(async ({ name, src, file }) => ({ name, src, module: await load(file) })),
-      ),
-      files: [...plan.files.map(servedFile), ...extraFiles],
-    };
+  async #buildInMemory(mode: Build["mode"], extraFiles: Snapshot["files"]): Promise<Build> {
+    const { snapshot, modules } = await makePlan({ ...this.#options, mode });
+    const loaded = await Promise.all(modules.map((file) => import(pathToFileURL(file).href)));
+    return readSnapshot({ ...snapshot, files: [...snapshot.files, ...extraFiles] }, loaded, import.meta.url);
   }
-}
-
-function servedFile({ path, hash, immutable, source }: Plan["files"][number]): BuildFile {
-  return { path, hash, immutable, source: typeof source === "string" ? pathToFileURL(source) as URL : source };
 }

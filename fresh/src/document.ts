@@ -2,7 +2,7 @@
 import { cloneElement, type ComponentChildren } from "preact";
 import { flattenHead, type HeadElement, identityOf, KEY_ATTRIBUTE } from "./head_elements.ts";
 import { serializeState } from "./island_props.ts";
-import type { LoadedBuild } from "./loaded_build.ts";
+import type { Build } from "./build.ts";
 import { STATE_ID } from "./markers.ts";
 import { HEAD_PLACE, type RenderSession } from "./render_session.ts";
 
@@ -13,7 +13,7 @@ export const LIVE_RELOAD_SCRIPT = "/_fresh/live_reload.js";
 export function assembleDocument(
   session: RenderSession,
   html: string,
-  build: LoadedBuild,
+  build: Build,
   basePath: string,
 ): { text: string; preload: string } {
   const hiddenSlots = session.renderHiddenSlots();
@@ -27,14 +27,14 @@ export function assembleDocument(
   return { text, preload: scripts === "" ? "" : preloadHeader(session, build, basePath) };
 }
 
-function pageScripts({ islands }: RenderSession, build: LoadedBuild, basePath: string): string {
+function pageScripts({ islands }: RenderSession, build: Build, basePath: string): string {
   const located = islands.map((island) => ({ ...island, src: basePath + island.src }));
   const state = serializeState({ buildId: build.id, islands: located });
   return `<script type="application/json" id="${STATE_ID}">${state}</script>` +
     `<script type="module" src="${basePath}${build.client}"></script>`;
 }
 
-function preloadHeader({ islands }: RenderSession, build: LoadedBuild, basePath: string): string {
+function preloadHeader({ islands }: RenderSession, build: Build, basePath: string): string {
   const used = new Set([build.client ?? "", ...islands.map(({ src }) => src)]);
   for (const src of used) for (const imported of build.imports[src] ?? []) used.add(imported);
   return [...used].map((src) => `<${basePath}${src}>; rel="modulepreload"; as="script"`).join(", ");

@@ -23,5 +23,5 @@ export {
   type RouteHandler,
 } from "./handlers.ts";
 export { HttpError } from "./http_error.ts";
-export type { IslandEntry as Island } from "./loaded_build.ts";
+export type { Island } from "./build.ts";
 export { staticFiles } from "./static_files.ts";

@@ -9,7 +9,7 @@ import { currentBuild } from "./asset.ts";
 import { flattenHead, type HeadElement } from "./head_elements.ts";
 import { isElement, type PageState, SlotReference } from "./island_props.ts";
 import { navigationProps } from "./links.ts";
-import type { IslandEntry, LoadedBuild } from "./loaded_build.ts";
+import type { Build, Island } from "./build.ts";
 import { closeMarker, type MarkerKind, openMarker, SLOT_ATTRIBUTE } from "./markers.ts";
 import { Head, Partial } from "./runtime.ts";
 
@@ -38,12 +38,12 @@ export class RenderSession {
   /** The children of the app's own `<head>`, once it has rendered. */
   ownHead: ComponentChildren = null;
   hasClientNavigation = false;
-  readonly #build: LoadedBuild;
+  readonly #build: Build;
   readonly #url: URL;
   readonly #slots: ComponentChildren[] = [];
   readonly #shownSlots = new Set<number>();
 
-  constructor(build: LoadedBuild, url: URL) {
+  constructor(build: Build, url: URL) {
     this.#build = build;
     this.#url = url;
   }
@@ -113,7 +113,7 @@ export class RenderSession {
     become(vnode, Fragment, { children: marked("partial", name, vnode.props.children as ComponentChildren) });
   }
 
-  #markIsland(vnode: AnyVNode, { src, exportName }: IslandEntry, component: ComponentType<Props>): void {
+  #markIsland(vnode: AnyVNode, { src, exportName }: Island, component: ComponentType<Props>): void {
     const id = this.islands.length;
     const sent: Props = {};
     const shown: Props = {};

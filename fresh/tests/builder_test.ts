@@ -18,7 +18,7 @@ async function withProject(work: (project: string) => Promise<void>): Promise<vo
 
 const recordOf = async (project: string) => (await Deno.stat(`${project}/_fresh/build.json`)).mtime?.getTime();
 const idOf = async (project: string) =>
-  /id: "(\w+)"/.exec(await Deno.readTextFile(`${project}/_fresh/snapshot.js`))?.[1];
+  /"id": "(\w+)"/.exec(await Deno.readTextFile(`${project}/_fresh/snapshot.js`))?.[1];
 
 async function run(project: string, code: string): Promise<string> {
   await Deno.writeTextFile(`${project}/run.ts`, code);
@@ -85,6 +85,17 @@ Deno.test("Builder.build leaves a current build alone, and replaces it when a fi
     const scripts = [...Deno.readDirSync(`${project}/_fresh/js`)].map(({ name }) => name);
     ok(scripts.some((name) => name.endsWith(".js.map")));
     equal(scripts.filter((name) => name.startsWith("island_Row-") && name.endsWith(".js")).length, 1, "no old scripts");
+  });
+});
+
+Deno.test("Builder.build writes once when several processes start at once", async () => {
+  await withProject(async (project) => {
+    const times = await Promise.all(Array.from({ length: 4 }, async () => {
+      await new Builder({ root: project }).build();
+      return await recordOf(project);
+    }));
+    equal(new Set(times).size, 1);
+    ok(times[0] !== undefined);
   });
 });
 

@@ -1,9 +1,10 @@
 import { deepEqual, doesNotMatch, equal, match, notEqual, ok } from "node:assert/strict";
 import { Builder } from "fresh/dev";
 import { filePattern } from "../src/file_routes.ts";
-import { App } from "fresh";
+import { App, staticFiles } from "fresh";
 import { setBuild } from "fresh/internal";
 import { EMPTY_BUILD } from "../src/build.ts";
+import type { State } from "./app/define.ts";
 import { app } from "./app/main.ts";
 
 const applyBuild = await new Builder({ root: new URL("./app/", import.meta.url).href }).build({ snapshot: "memory" });
@@ -171,4 +172,24 @@ Deno.test("A route file that exports nothing of use stops the app at start", () 
     message = (error as Error).message;
   }
   match(message, /routes\/x\.ts.*neither a handler/);
+});
+
+Deno.test("basePath prefixes file routes, static files and browser modules", async () => {
+  const based = new App<State>({ basePath: "/ui" }).use(staticFiles()).use((ctx) => {
+    ctx.state.trail = [];
+    return ctx.next();
+  }).fsRoutes();
+  applyBuild(based);
+  const handleBased = based.handler();
+  const status = async (path: string) => {
+    const response = await handleBased(new Request(`http://localhost${path}`));
+    await response.body?.cancel();
+    return response.status;
+  };
+  deepEqual(await Promise.all(["/ui/items/7", "/ui/styles.css", "/styles.css"].map(status)), [200, 200, 404]);
+  const page = await handleBased(new Request("http://localhost/ui/islands/slots"));
+  const scripts = [...(page.headers.get("link") ?? "").matchAll(/<([^>]+)>/g)].map(([, src = ""]) => src);
+  ok(scripts.length > 0 && scripts.every((src) => src.startsWith("/ui/_fresh/js/")));
+  deepEqual(new Set(await Promise.all(scripts.map(status))), new Set([200]));
+  match(await page.text(), /<script type="module" src="\/ui\/_fresh\/js\/client-/);
 });

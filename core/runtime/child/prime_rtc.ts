@@ -25,8 +25,8 @@ async function connectToNobody(): Promise<void> {
   const timer = setTimeout(() => listener.close(), PRIME_LIMIT_MS);
   try {
     const room = new Room();
-    // Options of the native library that rtc-node's type does not list. With one peer connection it is made, with its
-    // offer, before the connect: so that code runs here too.
+    // Options of the native library that rtc-node's type does not list. A single peer connection is made, with its
+    // offer, before the connect (a job's two are made after): so that code runs here too.
     const options = { autoSubscribe: false, dynacast: false, joinRetries: 0, singlePeerConnection: true };
     await room.connect(`ws://127.0.0.1:${listener.addr.port}`, "prime", options).catch(() => {/* as it should */});
   } finally {

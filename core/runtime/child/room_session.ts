@@ -95,13 +95,9 @@ export class RoomSession {
   async #connect(options: ConnectOptions): Promise<void> {
     const { job, signal, connectTimeoutMs } = this.#options;
     signal.throwIfAborted();
-    // One peer connection instead of two saves about 15 ms; an option that rtc-node passes on but does not list.
-    const roomOptions: RoomOptions = {
-      autoSubscribe: true,
-      dynacast: false,
-      ...options,
-      ...{ singlePeerConnection: true },
-    };
+    // Two peer connections, as by default: one (singlePeerConnection) waits less but computes more, 47 ms of CPU instead
+    // of 18 per connect, so ten connects at once on two cores take 0.8 instead of 0.3 s.
+    const roomOptions: RoomOptions = { autoSubscribe: true, dynacast: false, ...options };
     const joining = this.room.connect(job.url, job.token, roomOptions);
     await settledOrEnded(joining, signal, connectTimeoutMs);
     this.#isConnected = true;

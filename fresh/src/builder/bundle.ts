@@ -6,7 +6,7 @@ import { urlPath } from "./files.ts";
 export interface BundleOptions {
   root: string;
   islands: readonly { name: string; file: string }[];
-  isProduction: boolean;
+  mode: "development" | "production";
   target: string | string[];
   sourceMap: boolean;
 }
@@ -52,9 +52,9 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
       chunkNames: "chunk-[hash]",
       jsx: "automatic",
       jsxImportSource: "preact",
-      minify: options.isProduction,
+      minify: options.mode === "production",
       sourcemap: options.sourceMap ? "linked" : false,
-      define: { "process.env.NODE_ENV": options.isProduction ? '"production"' : '"development"' },
+      define: { "process.env.NODE_ENV": JSON.stringify(options.mode) },
       nodePaths: [join(options.root, "node_modules"), join(dirname(PACKAGE_ROOT), "node_modules")],
       metafile: true,
       write: false,

@@ -1,5 +1,5 @@
 /** What lies in a project's directories, in an order that does not depend on the file system. */
-import { dirname, relative } from "node:path";
+import { relative } from "node:path";
 
 export interface ProjectFiles {
   /** Paths relative to the routes directory. */
@@ -42,19 +42,20 @@ export function urlPath(from: string, path: string): string {
   return relative(from, path).replaceAll("\\", "/");
 }
 
-/** A specifier by which a file in `outDir` imports `path`. */
-export function importPath(outFile: string, path: string): string {
-  const from = urlPath(dirname(outFile), path);
+/** A specifier by which a file in `directory` imports `path`. */
+export function importPath(directory: string, path: string): string {
+  const from = urlPath(directory, path);
   return from.startsWith(".") ? from : `./${from}`;
 }
 
-export function listFiles(directory: string): string[] {
+export function listFiles(directory: string, { deep = true } = {}): string[] {
   const found: string[] = [];
   try {
     for (const entry of Deno.readDirSync(directory)) {
       const path = `${directory}/${entry.name}`;
-      if (entry.isDirectory || (entry.isSymlink && Deno.statSync(path).isDirectory)) found.push(...listFiles(path));
-      else found.push(path);
+      const isDirectory = entry.isDirectory || (entry.isSymlink && Deno.statSync(path).isDirectory);
+      if (!isDirectory) found.push(path);
+      else if (deep) found.push(...listFiles(path));
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

@@ -4,7 +4,7 @@
  */
 import { LIVE_RELOAD_SCRIPT } from "../document.ts";
 import type { AppHandler } from "../app.ts";
-import type { BuildFile } from "../build.ts";
+import type { Snapshot } from "../build.ts";
 
 const STREAM_PATH = "/_fresh/live";
 const RECONNECT_MS = 50;
@@ -17,8 +17,8 @@ stream.onmessage = ({ data }) => {
 };
 `;
 
-export function liveReloadFile(startId: string): BuildFile {
-  return { path: LIVE_RELOAD_SCRIPT, hash: startId, source: new TextEncoder().encode(SCRIPT) };
+export function liveReloadFile(startId: string): Snapshot["files"][number] {
+  return { path: LIVE_RELOAD_SCRIPT, hash: startId, immutable: false, source: new TextEncoder().encode(SCRIPT) };
 }
 
 /** Answers the event stream, and hands everything else on. */

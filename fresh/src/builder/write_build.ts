@@ -1,13 +1,13 @@
 /**
  * `_fresh/`: browser modules under `js/`, `snapshot.js` (what the build consists of), `server.js` (the entry) and
  * `build.json`, which is written last and says what the build was made from. A build that broke off has no build.json and
- * is made again. Files are replaced by renaming, so a reader never sees half of one.
+ * is made again. Processes that start at once on one tree take turns by a lock, and all but the first find it done.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CHUNK_PREFIX } from "./bundle.ts";
 import { findProjectFiles, hashOf, importPath, listFiles } from "./files.ts";
-import type { Plan, PlannedFile, PlanOptions } from "./plan.ts";
+import { makePlan, type Plan, type PlanOptions } from "./plan.ts";
 
 export interface WriteOptions extends PlanOptions {
   outDir: string;
@@ -15,16 +15,26 @@ export interface WriteOptions extends PlanOptions {
 }
 
 interface BuildRecord {
-  /** Hash of names and options, and of each file that went into the build. */
+  /** Hash of names and options. */
   layout: string;
+  /** Hashes of the files that went into the build, by their path from the root. */
   inputs: Record<string, string>;
 }
 
 const RECORD = "build.json";
+const LOCK = "lock";
 const BUILDER_DIR = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
-/** True when what `outDir` holds was made from the same files, contents and options. */
-export async function isBuildCurrent(options: WriteOptions): Promise<boolean> {
+/** Does nothing but compare contents when `outDir` was made from the same files, contents and options. */
+export async function updateBuild(options: WriteOptions): Promise<void> {
+  if (await isCurrent(options)) return;
+  await Deno.mkdir(options.outDir, { recursive: true });
+  using lock = await Deno.open(join(options.outDir, LOCK), { create: true, write: true });
+  await lock.lock(true);
+  if (!await isCurrent(options)) await writeBuild(await makePlan(options), options);
+}
+
+async function isCurrent(options: WriteOptions): Promise<boolean> {
   try {
     const record: BuildRecord = JSON.parse(await Deno.readTextFile(join(options.outDir, RECORD)));
     if (record.layout !== await hashLayout(options)) return false;
@@ -39,115 +49,67 @@ export async function isBuildCurrent(options: WriteOptions): Promise<boolean> {
   }
 }
 
-export async function writeBuild(plan: Plan, options: WriteOptions): Promise<void> {
-  const { outDir } = options;
-  const jsDir = join(outDir, "js");
-  await Deno.mkdir(jsDir, { recursive: true });
-  await removeIfThere(join(outDir, RECORD));
-  const chunks = plan.files.filter((file) => typeof file.source !== "string");
-  for (const { path, source } of chunks) await replaceFile(chunkFile(outDir, path), source);
-  await replaceFile(join(outDir, "snapshot.js"), snapshotText(plan, options));
-  await replaceFile(join(outDir, "server.js"), serverText(options));
-  await removeOthers(jsDir, new Set(chunks.map(({ path }) => path.slice(CHUNK_PREFIX.length))));
-  const record: BuildRecord = { layout: await hashLayout(options), inputs: await hashInputs(plan, options) };
-  await replaceFile(join(outDir, RECORD), JSON.stringify(record, null, 2));
+async function writeBuild({ snapshot, modules, inputs }: Plan, options: WriteOptions): Promise<void> {
+  const { outDir, root } = options;
+  for await (const { name } of Deno.readDir(outDir)) {
+    if (name !== LOCK) await Deno.remove(join(outDir, name), { recursive: true });
+  }
+  await Deno.mkdir(join(outDir, "js"));
+  const files: typeof snapshot.files = [];
+  for (const file of snapshot.files) {
+    if (typeof file.source === "string") {
+      files.push({
+        ...file,
+        source: encodeURI(importPath(outDir, fileURLToPath(file.source))).replace(/[?#]/g, encodeURIComponent),
+      });
+      continue;
+    }
+    const source = `./js/${file.path.slice(CHUNK_PREFIX.length)}`;
+    await Deno.writeFile(join(outDir, source), file.source);
+    files.push({ ...file, source });
+  }
+  await Deno.writeTextFile(
+    join(outDir, "snapshot.js"),
+    snapshotText({ ...snapshot, root: ".", files }, modules, options),
+  );
+  await Deno.writeTextFile(join(outDir, "server.js"), serverText(options));
+  // The builder itself and the lock file (versions of packages) count as inputs, too.
+  const statics = snapshot.files.flatMap(({ source }) => typeof source === "string" ? [fileURLToPath(source)] : []);
+  const lockFile = listFiles(root, { deep: false }).filter((path) => path.endsWith("/deno.lock"));
+  const record: BuildRecord = { layout: await hashLayout(options), inputs: {} };
+  for (const file of [...inputs, ...statics, ...listFiles(BUILDER_DIR), ...lockFile]) {
+    record.inputs[importPath(root, file)] = await hashOf(await Deno.readFile(file));
+  }
+  await Deno.writeTextFile(join(outDir, RECORD), JSON.stringify(record, null, 2));
 }
 
 function serverText({ outDir, serverEntry }: WriteOptions): string {
-  const main = JSON.stringify(importPath(join(outDir, "server.js"), serverEntry));
   return `// Made by the Builder.
 import { setBuild } from "fresh/internal";
-import { app } from ${main};
+import { app } from ${JSON.stringify(importPath(outDir, serverEntry))};
 import build from "./snapshot.js";
 setBuild(app, build);
 export default { fetch: app.handler() };
 `;
 }
 
-function snapshotText(plan: Plan, { outDir, root, mode }: WriteOptions): string {
-  const file = join(outDir, "snapshot.js");
-  const imports = [...plan.routes, ...plan.islands].map((module, index) =>
-    `import * as module${index} from ${JSON.stringify(importPath(file, module.file))};`
-  );
-  const routes = plan.routes.map(({ path }, index) => `{ path: ${JSON.stringify(path)}, module: module${index} }`);
-  const islands = plan.islands.map(({ name, src }, index) =>
-    `{ name: ${JSON.stringify(name)}, src: ${JSON.stringify(src)}, module: module${plan.routes.length + index} }`
+function snapshotText(snapshot: Plan["snapshot"], modules: string[], { outDir, root }: WriteOptions): string {
+  const imports = modules.map((file, index) =>
+    `import * as module${index} from ${JSON.stringify(importPath(outDir, file))};`
   );
   return `// Made by the Builder.
+import { fileURLToPath } from "node:url";
+import { readSnapshot } from "fresh/internal";
 ${imports.join("\n")}
-export default {
-  id: ${JSON.stringify(plan.id)},
-  mode: ${JSON.stringify(mode)},
-  root: new URL(${JSON.stringify(`${importPath(file, root)}/`)}, import.meta.url).pathname.slice(0, -1),
-  routes: [${routes.join(", ")}],
-  islands: [${islands.join(", ")}],
-  client: ${JSON.stringify(plan.client)},
-  imports: ${JSON.stringify(plan.imports)},
-  files: [
-    ${plan.files.map((each) => fileText(each, file, outDir)).join(",\n    ")}
-  ],
-};
+const snapshot = ${JSON.stringify(snapshot, null, 2)};
+snapshot.root = fileURLToPath(new URL(${JSON.stringify(importPath(outDir, root))}, import.meta.url));
+export default readSnapshot(snapshot, [${modules.map((_, index) => `module${index}`).join(", ")}], import.meta.url);
 `;
 }
 
-function fileText({ path, hash, immutable, source }: PlannedFile, file: string, outDir: string): string {
-  const place = typeof source === "string" ? source : chunkFile(outDir, path);
-  const url = encodeURI(importPath(file, place)).replace(/[?#]/g, encodeURIComponent);
-  return `{ path: ${JSON.stringify(path)}, hash: "${hash}", immutable: ${immutable}, ` +
-    `source: new URL(${JSON.stringify(url)}, import.meta.url) }`;
-}
-
-function chunkFile(outDir: string, path: string): string {
-  return join(outDir, "js", path.slice(CHUNK_PREFIX.length));
-}
-
 async function hashLayout(options: WriteOptions): Promise<string> {
+  const { outDir, serverEntry, routeDir, staticDir, root, mode, target, sourceMap } = options;
   const { routes, islands, statics } = findProjectFiles(options);
-  const { root, outDir, serverEntry, mode, target, sourceMap } = options;
-  const places = [serverEntry, ...islands, options.routeDir, options.staticDir].map((path) =>
-    importPath(join(outDir, "snapshot.js"), path)
-  );
-  return await hashOf(JSON.stringify([routes, statics, places, importPath(outDir, root), mode, target, sourceMap]));
-}
-
-/** The builder itself and the lock file (versions of packages) count as inputs. */
-async function hashInputs(plan: Plan, { root }: WriteOptions): Promise<Record<string, string>> {
-  const statics = plan.files.flatMap(({ source }) => typeof source === "string" ? [source] : []);
-  const files = [...plan.inputs, ...statics, ...listFiles(BUILDER_DIR)];
-  if (await exists(join(root, "deno.lock"))) files.push(join(root, "deno.lock"));
-  const inputs: Record<string, string> = {};
-  for (const file of new Set(files)) {
-    inputs[importPath(join(root, RECORD), file)] = await hashOf(await Deno.readFile(file));
-  }
-  return inputs;
-}
-
-async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
-  await Deno.writeFile(temporary, typeof content === "string" ? new TextEncoder().encode(content) : content);
-  await Deno.rename(temporary, path);
-}
-
-async function removeOthers(directory: string, kept: ReadonlySet<string>): Promise<void> {
-  for await (const { name } of Deno.readDir(directory)) {
-    if (!kept.has(name)) await removeIfThere(join(directory, name));
-  }
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const places = [serverEntry, routeDir, staticDir, root, ...islands].map((path) => importPath(outDir, path));
+  return await hashOf(JSON.stringify([routes, statics, places, mode, target, sourceMap]));
 }

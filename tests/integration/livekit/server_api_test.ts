@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { LivekitApiError } from "../../../core/livekit/api_error.ts";
 import { createServerApi } from "../../../core/livekit/server_api.ts";
 import { mintJobToken, mintWorkerToken, verifyWebhook } from "../../../core/livekit/tokens.ts";
-import { toHttpUrl } from "../../../core/livekit/twirp_client.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startTestLivekit } from "../../support/livekit.ts";
 
@@ -83,14 +82,6 @@ Deno.test("server API on a real server", async (t) => {
   });
 
   await t.step("a job token is refused on /agent, a worker token is taken", async () => {
-    const probe = async (token: string) => {
-      const response = await fetch(`${toHttpUrl(server.url)}/agent`, {
-        headers: { authorization: `Bearer ${token}`, connection: "Upgrade", upgrade: "websocket" },
-      });
-      await response.body?.cancel();
-      return response.status;
-    };
-    assert.equal(await probe(await mintWorkerToken(server)), 404); // fetch can't upgrade; 404 = the token is good
     const jobToken = await mintJobToken(server, {
       room: "lobby",
       identity: "a",
