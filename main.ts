@@ -7,6 +7,7 @@
 import { App, staticFiles } from "fresh";
 import type { State } from "./routes/(_shared)/define.ts";
 import { runProgram } from "./core/services/program.ts";
+import type { Serve } from "./core/services/http_server.ts";
 import type { ControlPlane } from "./core/services/control_plane.ts";
 
 let controlPlane: ControlPlane | null = null;
@@ -30,12 +31,15 @@ async function loadHandler(): Promise<(request: Request, info: Deno.ServeHandler
   return server.fetch;
 }
 
-if (import.meta.main) {
-  void runProgram({
-    args: Deno.args,
+/** Runs the program; `serve` replaces our own HTTP server (dev.ts: Fresh's Builder serves). */
+export function run(serve?: Serve): Promise<void> {
+  return runProgram({
+    args: serve ? [] : Deno.args,
     env: Deno.env.toObject(),
     projectDir: import.meta.dirname!,
-    loadHandler,
+    ...(serve ? { serve } : { loadHandler }),
     onControlPlane: (started) => controlPlane = started,
   });
 }
+
+if (import.meta.main) void run();

@@ -36,13 +36,8 @@ const nextRoom = () => `bench-${++rooms}`;
 
 const livekit = await startTestLivekit();
 const greenroom = await Greenroom.start({
-  agentsDir: new URL("./agents", import.meta.url).pathname,
-  env: {
-    LIVEKIT_URL: livekit.url,
-    LIVEKIT_API_KEY: livekit.apiKey,
-    LIVEKIT_API_SECRET: livekit.apiSecret,
-    GREENROOM_LOG_LEVEL: "info",
-  },
+  livekit,
+  env: { GREENROOM_AGENTS_DIR: new URL("./agents", import.meta.url).pathname, GREENROOM_LOG_LEVEL: "info" },
 });
 try {
   await run();

@@ -1,6 +1,9 @@
 /** Keeps warm floor processes (floor_child.ts) and takes one sample from each. */
 import { TextLineStream } from "../tests/support/text_line_stream.ts";
 
+/** Tells the child's lines from what rtc-node logs to the same stdout. */
+export const LINE_START = "\u0002";
+
 export interface FloorSample {
   connectedMs: number;
   sentMs: number;
@@ -25,7 +28,7 @@ export class FloorProcess {
       stderr: "null",
     }).spawn();
     this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream()).getReader();
-    this.#warm = this.#lines.read();
+    this.#warm = this.#answer();
   }
 
   async warmed(): Promise<void> {
@@ -35,11 +38,23 @@ export class FloorProcess {
   /** Mint, connect, send one packet; the process then ends. */
   async sample(target: FloorTarget, room: string): Promise<FloorSample> {
     const writer = this.#child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(JSON.stringify({ ...target, room })));
-    const { value } = await this.#lines.read();
+    await writer.write(
+      new TextEncoder().encode(
+        JSON.stringify({ url: target.url, apiKey: target.apiKey, apiSecret: target.apiSecret, room }),
+      ),
+    );
+    const sample = await this.#answer();
     await writer.close();
     await this.#child.status;
-    if (value === undefined) throw new Error("A floor process ended without a sample");
-    return JSON.parse(value);
+    return JSON.parse(sample);
+  }
+
+  /** The child's next line; rtc-node writes its own to the same stdout. */
+  async #answer(): Promise<string> {
+    for (;;) {
+      const { value } = await this.#lines.read();
+      if (value === undefined) throw new Error("A floor process ended without a sample");
+      if (value.startsWith(LINE_START)) return value.slice(LINE_START.length);
+    }
   }
 }

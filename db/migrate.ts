@@ -17,7 +17,8 @@ import { DatabaseError, describeDatabaseError } from "./database_error.ts";
 /** Of pg_advisory_lock: "GRMI" as a number; taken by migrations only. */
 export const MIGRATION_LOCK = 0x47524d49;
 export const MIGRATIONS_FOLDER = fileURLToPath(new URL("./migrations", import.meta.url));
-const OLDEST_SERVER = 14;
+/** Oldest major version of PostgreSQL that Greenroom works with. */
+export const OLDEST_SERVER = 14;
 
 export interface MigrationResult {
   /** How many migrations this call ran. */
@@ -56,8 +57,29 @@ export async function migrateDatabase(
   }
 }
 
+export interface MigrationState {
+  /** How many migrations of this program the database lacks. */
+  pending: number;
+  /** The database was migrated by a newer program than this one. */
+  newer: boolean;
+}
+
+/** What `migrateDatabase` would find, without changing anything. */
+export async function readMigrationState(
+  sql: postgres.Sql,
+  folder: string = MIGRATIONS_FOLDER,
+): Promise<MigrationState> {
+  const dates = await migrationDates(folder);
+  const { newest } = await applied(sql);
+  return { pending: dates.filter((when) => when > newest).length, newer: newest > (dates.at(-1) ?? 0) };
+}
+
 /** When the newest migration of `folder` was made; drizzle runs those made after the last one that the database has. */
 async function newestMigration(folder: string): Promise<number> {
+  return (await migrationDates(folder)).at(-1) ?? 0;
+}
+
+async function migrationDates(folder: string): Promise<number[]> {
   const journal = JSON.parse(await Deno.readTextFile(join(folder, "meta", "_journal.json"))) as {
     entries: { tag: string; when: number }[];
   };
@@ -72,7 +94,7 @@ async function newestMigration(folder: string): Promise<number> {
     }
     newest = when;
   }
-  return newest;
+  return journal.entries.map(({ when }) => when);
 }
 
 async function requireServer(sql: postgres.Sql): Promise<void> {

@@ -58,11 +58,24 @@ export async function findLivekitServer(options: FindServerOptions): Promise<Ser
 }
 
 async function locate(options: FindServerOptions): Promise<ServerProgram> {
+  const sight = await lookForServer(options);
+  if (sight.kind === "found") return sight.program;
+  const { go, target } = sight;
+  const built = await buildLivekitServer({ ...options, go, version: LIVEKIT_SERVER_VERSION, target });
+  if (!built.ok) throw new LivekitServerNotFound(built.reason);
+  return { path: target, version: LIVEKIT_SERVER_VERSION, source: "built" };
+}
+
+/** What `findLivekitServer` would use: a program that is there, or one that Go would build into `target`. */
+export type ServerSight = { kind: "found"; program: ServerProgram } | { kind: "buildable"; go: string; target: string };
+
+/** Looks without building anything. Throws LivekitServerNotFound. */
+export async function lookForServer(options: Omit<FindServerOptions, "buildTimeoutMs">): Promise<ServerSight> {
   const { serverPath, cacheDir, logger, env } = options;
   if (serverPath !== null) {
     const probe = await probeVersion(serverPath, env);
     if (!probe.ok) throw new LivekitServerNotFound(`GREENROOM_LIVEKIT_SERVER is ${serverPath}, but ${probe.reason}`);
-    return { path: serverPath, version: probe.version, source: "setting" };
+    return { kind: "found", program: { path: serverPath, version: probe.version, source: "setting" } };
   }
   const cached = join(cacheDir, `v${LIVEKIT_SERVER_VERSION}`, "livekit-server");
   const places = [{ path: await lookUp("livekit-server", env), source: "PATH" }, {
@@ -72,14 +85,12 @@ async function locate(options: FindServerOptions): Promise<ServerProgram> {
   for (const { path, source } of places) {
     if (path === null || !await isFile(path)) continue;
     const probe = await probeVersion(path, env);
-    if (probe.ok) return { path, version: probe.version, source };
+    if (probe.ok) return { kind: "found", program: { path, version: probe.version, source } };
     logger.warn("a LiveKit server was found but does not run", { path, source, reason: probe.reason });
   }
   const go = await lookUp("go", env);
   if (go === null) throw new LivekitServerNotFound("it is not on PATH, and Go, which could build it, is not either");
-  const built = await buildLivekitServer({ ...options, go, version: LIVEKIT_SERVER_VERSION, target: cached });
-  if (!built.ok) throw new LivekitServerNotFound(built.reason);
-  return { path: cached, version: LIVEKIT_SERVER_VERSION, source: "built" };
+  return { kind: "buildable", go, target: cached };
 }
 
 /** The absolute path of a command on PATH, or null. Asks `sh`, so that it is what a shell would run. */

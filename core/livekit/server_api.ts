@@ -1,17 +1,9 @@
 /** LiveKit's server API: rooms, participants, data packets, dispatches. Every call is limited in time; errors are LivekitApiError. */
 import {
-  type AgentDispatch,
-  AgentDispatch as AgentDispatchMessage,
-  CreateAgentDispatchRequest,
   CreateRoomRequest,
   DataPacket_Kind,
-  DeleteAgentDispatchRequest,
-  ListAgentDispatchRequest,
-  ListAgentDispatchResponse,
   ListParticipantsRequest,
   ListParticipantsResponse,
-  ListRoomsRequest,
-  ListRoomsResponse,
   ParticipantInfo,
   RemoveParticipantResponse,
   Room,
@@ -21,17 +13,9 @@ import {
   UpdateParticipantRequest,
 } from "@livekit/protocol";
 import { LivekitApiError } from "./api_error.ts";
+import { dispatchCalls } from "./dispatch_api.ts";
+import { adminOf, listRooms, nullWhenNotFound } from "./room_lookup.ts";
 import { createTwirpClient, type TwirpClient, type TwirpClientOptions } from "./twirp_client.ts";
-
-export interface CreateDispatchOptions {
-  agentName: string;
-  room: string;
-  /** At most 512 KiB. */
-  metadata?: string;
-  /** At most 64 KiB; they arrive in the offer and in the assignment. */
-  attributes?: Readonly<Record<string, string>>;
-  deployment?: string;
-}
 
 export interface SendDataOptions {
   room: string;
@@ -76,24 +60,6 @@ function healthCalls(call: TwirpClient) {
       }
     },
   };
-}
-
-async function listRooms(
-  call: TwirpClient,
-  names: readonly string[],
-  limits: { isIdempotent: boolean; timeoutMs?: number } = { isIdempotent: true },
-): Promise<Room[]> {
-  const request = new ListRoomsRequest({ names: [...names] });
-  const grant = { roomList: true };
-  const { rooms } = await call({
-    service: "RoomService",
-    method: "ListRooms",
-    request,
-    response: ListRoomsResponse,
-    grant,
-    ...limits,
-  });
-  return rooms;
 }
 
 function roomCalls(call: TwirpClient) {
@@ -199,80 +165,4 @@ function participantCalls(call: TwirpClient) {
         isIdempotent: true,
       }),
   };
-}
-
-function dispatchCalls(call: TwirpClient) {
-  /** Asking for the dispatches of an absent room would take 3 s and end as 503 (livekit.md 5.3), so rooms are asked first. */
-  async function listDispatches(room: string, dispatchId = ""): Promise<AgentDispatch[]> {
-    if ((await listRooms(call, [room])).length === 0) return [];
-    const { agentDispatches } = await call({
-      service: "AgentDispatchService",
-      method: "ListDispatch",
-      request: new ListAgentDispatchRequest({ room, dispatchId }),
-      response: ListAgentDispatchResponse,
-      grant: adminOf(room),
-      isIdempotent: true,
-    });
-    return agentDispatches;
-  }
-  const findDispatch = async (room: string, dispatchId: string): Promise<AgentDispatch | null> =>
-    (await listDispatches(room, dispatchId)).find(({ id }) => id === dispatchId) ?? null;
-  return {
-    /** The room's dispatches; a job in one says that a worker accepted, never that it is alive (livekit.md 5.3). */
-    listDispatches,
-    findDispatch,
-
-    /** Throws LivekitApiError "not_found" when the room has no such dispatch. */
-    async getDispatch(room: string, dispatchId: string): Promise<AgentDispatch> {
-      const dispatch = await findDispatch(room, dispatchId);
-      if (dispatch) return dispatch;
-      throw new LivekitApiError("not_found", `There is no dispatch ${dispatchId} in room ${room}`);
-    },
-
-    /** Makes the room when needed. Success says nothing about a job: no worker was asked yet. Each call starts an agent. */
-    createDispatch: (
-      { agentName, room, metadata = "", attributes = {}, deployment = "" }: CreateDispatchOptions,
-    ): Promise<AgentDispatch> =>
-      call({
-        service: "AgentDispatchService",
-        method: "CreateDispatch",
-        request: new CreateAgentDispatchRequest({
-          agentName,
-          room,
-          metadata,
-          deployment,
-          attributes: { ...attributes },
-        }),
-        response: AgentDispatchMessage,
-        grant: adminOf(room),
-        isIdempotent: false,
-      }),
-
-    /** False when the room or the dispatch was not there. Its agents are told to end, and removed after 3 s. */
-    async deleteDispatch(room: string, dispatchId: string): Promise<boolean> {
-      if ((await listRooms(call, [room])).length === 0) return false;
-      const deleted = await nullWhenNotFound(call({
-        service: "AgentDispatchService",
-        method: "DeleteDispatch",
-        request: new DeleteAgentDispatchRequest({ room, dispatchId }),
-        response: AgentDispatchMessage,
-        grant: adminOf(room),
-        isIdempotent: true,
-      }));
-      return deleted !== null;
-    },
-  };
-}
-
-function adminOf(room: string) {
-  return { roomAdmin: true, room };
-}
-
-async function nullWhenNotFound<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof LivekitApiError && error.kind === "not_found") return null;
-    throw error;
-  }
 }

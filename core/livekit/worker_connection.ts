@@ -10,7 +10,8 @@ import { type Backoff, fullJitterMs } from "../resilience/backoff.ts";
 import { explainHandshakeFailure, type HandshakeFailure, probeAgentEndpoint } from "./connection_explanations.ts";
 import { type Credentials, mintWorkerToken } from "./tokens.ts";
 import type { Registration, ReportedJobStatus } from "./worker_messages.ts";
-import { type WorkerHandlers, WorkerSession, type WorkerTimings } from "./worker_session.ts";
+import type { WorkerHandlers, WorkerTimings } from "./worker_handlers.ts";
+import { WorkerSession } from "./worker_session.ts";
 import { applyEvent, initialSnapshot, type WorkerConnectionSnapshot, type WorkerEvent } from "./worker_state.ts";
 
 export interface WorkerConnectionOptions extends Registration {

@@ -26,34 +26,11 @@ import {
   type ServerMessageBody,
   updateJobMessage,
   updateWorkerMessage,
-  type WorkerLoad,
 } from "./worker_messages.ts";
+import { MAX_MISSED_PINGS, WorkerPings } from "./worker_pings.ts";
+import type { WorkerHandlers, WorkerTimings } from "./worker_handlers.ts";
 import { openWorkerSocket, type SocketEnd, type WorkerSocket } from "./worker_socket.ts";
 import type { ServerInfo, WorkerEvent } from "./worker_state.ts";
-
-export interface WorkerHandlers {
-  /** Answers an offer from memory, and reserves a slot when it accepts. Must not wait for anything. */
-  onAvailability(job: OfferedJob): AvailabilityAnswer;
-  /**
-   * The job is ours. `token` is LiveKit's own and carries the `agent` grant: don't hand it to user code. `isLate`: no
-   * reservation is held for it; it must still be run or ended by updateJob, because the server asks nobody else.
-   */
-  onAssignment(job: OfferedJob, token: string, how: { isLate: boolean }): void | Promise<void>;
-  /** LiveKit wants the job to end; it gives no reason (livekit.md 4.4). Report its final status all the same. */
-  onTermination(jobId: string): void | Promise<void>;
-  /** No assignment came for an accepted offer: free the slot. */
-  onOfferLapsed(jobId: string): void;
-  /** Asked for each report, so it must be cheap. */
-  load(): WorkerLoad;
-}
-
-export interface WorkerTimings {
-  handshakeTimeoutMs: number;
-  pingIntervalMs: number;
-  /** How long an accepted offer is reserved; the server gives up 3 s after it asked. */
-  assignmentTimeoutMs: number;
-  loadIntervalMs: number;
-}
 
 export interface SessionOptions {
   registration: Registration;
@@ -71,8 +48,6 @@ export type RegisterResult =
   | { ok: true; workerId: string; serverInfo: ServerInfo | null }
   | { ok: false; failure: HandshakeFailure };
 
-/** Missed pings after which the peer counts as dead. */
-const MAX_MISSED_PINGS = 2;
 /** The server can lose a status sent right after the assignment (livekit.md 4.2). */
 const STATUS_HOLD_MS = 100;
 const GOODBYE_TIMEOUT_MS = 1_000;
@@ -81,19 +56,20 @@ export class WorkerSession {
   readonly #options: SessionOptions;
   readonly #ledger = new OfferLedger();
   readonly #lapseTimers = new Map<string, ReturnType<typeof setTimeout>>();
-  readonly #pongs = new Map<bigint, { sentAtMs: number; settle: (answered: boolean) => void }>();
+  readonly #pings: WorkerPings;
   readonly #heldStatuses = new Set<Promise<boolean>>();
   readonly #registered = Promise.withResolvers<RegisterWorkerResponse>();
   readonly #over = new AbortController();
   #socket: WorkerSocket | null = null;
   #silence: Explanation | null = null;
-  #hasHeard = true;
-  #missedPings = 0;
-  #lastTimestamp = 0n;
   #isLoadQueued = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#pings = new WorkerPings({
+      send: (timestamp) => this.#send(pingMessage(timestamp)),
+      onRoundTrip: (rttMs) => options.onEvent({ kind: "pong", rttMs }),
+    });
   }
 
   /** Connects and registers; within handshakeTimeoutMs altogether. */
@@ -160,7 +136,7 @@ export class WorkerSession {
   async settleStatus(timeoutMs: number): Promise<boolean> {
     const startedAtMs = performance.now();
     if (this.#heldStatuses.size > 0 && !await settlesWithin(Promise.all(this.#heldStatuses), timeoutMs)) return false;
-    return await this.#ping(timeoutMs - (performance.now() - startedAtMs));
+    return await this.#pings.ping(timeoutMs - (performance.now() - startedAtMs));
   }
 
   async #sendStatus(holdMs: number, jobId: string, status: ReportedJobStatus, error: string): Promise<boolean> {
@@ -172,8 +148,7 @@ export class WorkerSession {
   }
 
   #onFrame(frame: unknown): void {
-    this.#hasHeard = true;
-    this.#missedPings = 0;
+    this.#pings.noteLife();
     const decoded = decodeFrame(frame);
     if (decoded.ok) return this.#onMessage(decoded.message);
     this.#options.logger.warn("dropped a frame of the LiveKit server", { reason: decoded.reason });
@@ -192,7 +167,7 @@ export class WorkerSession {
       case "termination":
         return void this.#ask("onTermination", () => this.#options.handlers.onTermination(message.value.jobId));
       case "pong":
-        return this.#onPong(message.value.lastTimestamp);
+        return this.#pings.notePong(message.value.lastTimestamp);
     }
   }
 
@@ -255,38 +230,10 @@ export class WorkerSession {
   }
 
   #pingOrGiveUp(socket: WorkerSocket): void {
-    this.#missedPings = this.#hasHeard ? 0 : this.#missedPings + 1;
-    this.#hasHeard = false;
-    if (this.#missedPings >= MAX_MISSED_PINGS) {
-      this.#silence = explainSilence(this.#missedPings);
-      return socket.abandon({ code: 0, reason: "no answer to pings" });
-    }
-    const limitMs = this.#options.timings.pingIntervalMs * (MAX_MISSED_PINGS + 1);
-    this.#ping(limitMs).catch((error) => this.#options.logger.error("could not ping", { error }));
-  }
-
-  /** True on the pong; false when the time is over or the connection is gone. */
-  #ping(timeoutMs: number): Promise<boolean> {
-    const now = BigInt(Date.now());
-    const timestamp = now > this.#lastTimestamp ? now : this.#lastTimestamp + 1n; // unique, so that it names this ping
-    this.#lastTimestamp = timestamp;
-    if (timeoutMs <= 0 || !this.#send(pingMessage(timestamp))) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const settle = (answered: boolean) => {
-        clearTimeout(timer);
-        this.#pongs.delete(timestamp);
-        resolve(answered);
-      };
-      const timer = setTimeout(() => settle(false), timeoutMs);
-      this.#pongs.set(timestamp, { sentAtMs: performance.now(), settle });
-    });
-  }
-
-  #onPong(timestamp: bigint): void {
-    const ping = this.#pongs.get(timestamp);
-    if (!ping) return;
-    this.#options.onEvent({ kind: "pong", rttMs: performance.now() - ping.sentAtMs });
-    ping.settle(true);
+    const { pingIntervalMs } = this.#options.timings;
+    if (this.#pings.tick(pingIntervalMs) === "alive") return;
+    this.#silence = explainSilence(MAX_MISSED_PINGS);
+    socket.abandon({ code: 0, reason: "no answer to pings" });
   }
 
   async #sayGoodbye(socket: WorkerSocket): Promise<void> {
@@ -298,7 +245,7 @@ export class WorkerSession {
   #finish(): void {
     this.#over.abort();
     for (const jobId of this.#ledger.listAccepted()) this.#lapse(jobId);
-    for (const { settle } of [...this.#pongs.values()]) settle(false);
+    this.#pings.finish();
   }
 
   #send(message: WorkerMessage): boolean {

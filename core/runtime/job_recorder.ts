@@ -94,6 +94,7 @@ export class JobRecorder {
       }
     }
   }
+
   async #isApplied(change: Change): Promise<boolean> {
     return await findJobChangeId(this.#options.database, this.#job) === change.changeId;
   }

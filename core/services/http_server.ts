@@ -5,6 +5,9 @@ import { settlesWithin } from "../lifecycle/supervisor.ts";
 
 export type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
 
+/** Serves in our place (Fresh's Builder, in development); resolves when it listens. */
+export type Serve = (address: { hostname: string; port: number }) => Promise<void>;
+
 export interface HttpServer {
   /** http URL on which this machine reaches it. */
   localUrl: string;
@@ -32,16 +35,26 @@ export function listen(
   } catch (error) {
     throw explain(error, host, port);
   }
-  const isAny = host === "0.0.0.0" || host === "::";
-  const name = isAny ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
   return {
-    localUrl: `http://${name}:${server.addr.port}`,
+    localUrl: localUrlOf(host, server.addr.port),
     async stop() {
       if (!await settlesWithin(server.shutdown(), STOP_TIMEOUT_MS)) {
         logger.warn("requests did not end in time and are cut");
       }
     },
   };
+}
+
+/** For `serve`, which stops with the process. */
+export async function serveElsewhere(serve: Serve, { host, port }: Config): Promise<HttpServer> {
+  await serve({ hostname: host, port });
+  return { localUrl: localUrlOf(host, port), stop: () => Promise.resolve() };
+}
+
+function localUrlOf(host: string, port: number): string {
+  const isAny = host === "0.0.0.0" || host === "::";
+  const name = isAny ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
+  return `http://${name}:${port}`;
 }
 
 function explain(error: unknown, host: string, port: number): Error {

@@ -1,11 +1,12 @@
 /** The program from its first line to its exit code: settings, data directory, HTTP server, control plane, signals. */
 import { ApiKeys, makeApiKey } from "../auth/api_keys.ts";
 import { formatProblems, loadConfig, type LoadedConfig } from "../config/config.ts";
+import type { Config } from "../config/settings.ts";
 import { VERSION } from "../config/version.ts";
 import { type DataDir, DataDirError, openDataDir } from "../lifecycle/data_dir.ts";
 import { createLogger, type Logger } from "../lifecycle/logger.ts";
 import { ControlPlane } from "./control_plane.ts";
-import { type Handler, listen } from "./http_server.ts";
+import { type Handler, type HttpServer, listen, type Serve, serveElsewhere } from "./http_server.ts";
 import { runDoctor } from "./doctor.ts";
 import { runMigrate } from "./migrate_command.ts";
 
@@ -14,7 +15,9 @@ export interface ProgramOptions {
   env: Readonly<Record<string, string>>;
   /** Folder of deno.json. */
   projectDir: string;
-  loadHandler: () => Promise<Handler>;
+  loadHandler?: () => Promise<Handler>;
+  /** In place of our own HTTP server with `loadHandler`. */
+  serve?: Serve;
   onControlPlane: (controlPlane: ControlPlane) => void;
 }
 
@@ -38,7 +41,12 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
         return await start(options, loaded, logger);
       case "doctor":
         return Deno.exit(
-          await runDoctor({ loaded, logger, projectDir: options.projectDir, readEnv: (name) => options.env[name] }),
+          await runDoctor({
+            loaded,
+            logger: createLogger({ level: "info", format: loaded.config.logFormat === "json" ? "json" : "text" }),
+            projectDir: options.projectDir,
+            readEnv: (name) => options.env[name],
+          }),
         );
       case "migrate":
         return Deno.exit(await runMigrate({ loaded, logger }));
@@ -70,7 +78,7 @@ async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logg
     webhookUrl: () => webhookUrl,
   });
   options.onControlPlane(controlPlane);
-  const server = listen({ config, handler: await options.loadHandler(), logger });
+  const server = await openServer(options, config, logger);
   webhookUrl = `${server.localUrl}/livekit/webhook`;
   const ended = stopOnSignals(controlPlane, logger);
   try {
@@ -89,6 +97,12 @@ async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logg
   dataDir.close();
   logger.info("Greenroom has stopped", { exitCode });
   Deno.exit(exitCode);
+}
+
+async function openServer({ loadHandler, serve }: ProgramOptions, config: Config, logger: Logger): Promise<HttpServer> {
+  if (serve) return await serveElsewhere(serve, config);
+  if (!loadHandler) throw new Error("Cannot serve: neither loadHandler nor serve is given");
+  return listen({ config, handler: await loadHandler(), logger });
 }
 
 /** The first signal drains, the second ends running jobs now. Resolves with the exit code when all is stopped. */

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
-import { check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
-import { at } from "./columns.ts";
+import { check, index, integer, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { at, json } from "./columns.ts";
 import { dispatchOrigin, dispatchPlacement, dispatchPriority, dispatchState } from "./states.ts";
 
 /** A request that an agent be in a room: a promise we keep, by one job after another. */
@@ -17,7 +17,7 @@ export const dispatches = pgTable("dispatches", {
   retryOf: uuid("retry_of"),
   /** AD_… of LiveKit's own dispatch, when there is one. */
   livekitDispatchId: text("livekit_dispatch_id"),
-  metadata: jsonb(),
+  metadata: json(),
   traceparent: text(),
   attempts: integer().notNull().default(0),
   /** created_at minus the priority's head start: the queue's order, with ageing built in. */

@@ -1,13 +1,22 @@
 /** The real program in a process of its own, as README starts it, on free ports and a data directory of its own. */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createLogger } from "../../core/lifecycle/logger.ts";
+import { findLivekitServer } from "../../core/livekit/find_server.ts";
+import { createServerApi, type ServerApi } from "../../core/livekit/server_api.ts";
+import { mintParticipantToken } from "../../core/livekit/tokens.ts";
+import { makeAgentsFolder } from "./agents_folder.ts";
 import { TextLineStream } from "./text_line_stream.ts";
 import { eventually } from "./eventually.ts";
 import { testServerProgram } from "./livekit.ts";
+import { RoomParticipant } from "./room_participant.ts";
 
-const ROOT = join(import.meta.dirname ?? "", "..", "..");
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const API_KEY = "test-key-0123456789abcdef";
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;
+/** From the first stop signal to the second one, which ends jobs that still run. */
+const FORCE_AFTER_MS = 300;
 const MAX_LINES = 50_000;
 
 export interface LogEvent {
@@ -19,8 +28,11 @@ export interface LogEvent {
 export interface GreenroomOptions {
   /** Kept when given; else a new one that `stop` removes. */
   dataDir?: string;
-  /** Agents folder; the project's own unless given. */
-  agentsDir?: string;
+  /** Names of the agents to host, from agents/ or tests/support/agents; they are copied to a folder outside the project. */
+  agents?: readonly string[];
+  /** A LiveKit server that runs already; otherwise the program starts its own. */
+  livekit?: { url: string; apiKey: string; apiSecret: string };
+  /** Settings, before all others; "" takes one out. */
   env?: Record<string, string>;
   /** False: resolve as soon as the process runs, ready or not. */
   waitForReady?: boolean;
@@ -34,23 +46,45 @@ export interface Answer {
   body: any;
 }
 
+/** The LiveKit server that the program works with, for tests that act on it. */
+export interface LivekitAccess {
+  url: string;
+  apiKey: string;
+  apiSecret: string;
+  api: ServerApi;
+}
+
+/** A kept data directory and the agents of a stopped or killed program can be used by the next one. */
 export class Greenroom implements AsyncDisposable {
   readonly process: Deno.ChildProcess;
   readonly dataDir: string;
+  /** What was logged so far, oldest first. */
   readonly events: LogEvent[] = [];
-  readonly #ownsDataDir: boolean;
+  /** The same as it was written. */
+  readonly lines: string[] = [];
+  readonly #options: GreenroomOptions;
+  readonly #agentsDir: string | null;
   readonly #reading: Promise<unknown>;
+  #exitCode: number | null = null;
+  #livekit: LivekitAccess | null = null;
 
-  private constructor(process: Deno.ChildProcess, dataDir: string, ownsDataDir: boolean) {
+  private constructor(
+    process: Deno.ChildProcess,
+    dataDir: string,
+    agentsDir: string | null,
+    options: GreenroomOptions,
+  ) {
     this.process = process;
     this.dataDir = dataDir;
-    this.#ownsDataDir = ownsDataDir;
+    this.#agentsDir = agentsDir;
+    this.#options = options;
     this.#reading = Promise.all([this.#read(process.stdout), this.#read(process.stderr)]);
+    void process.status.then(({ code }) => this.#exitCode = code);
   }
 
   static async start(options: GreenroomOptions = {}): Promise<Greenroom> {
     const dataDir = options.dataDir ?? await makeDataDir();
-    const { serverPath, cacheDir } = testServerProgram();
+    const agentsDir = options.agents ? await makeAgentsFolder(options.agents) : null;
     const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "main.ts"],
       cwd: ROOT,
@@ -59,17 +93,16 @@ export class Greenroom implements AsyncDisposable {
         GREENROOM_API_KEY: API_KEY,
         GREENROOM_LOG_FORMAT: "json",
         GREENROOM_LOG_LEVEL: "debug",
-        // The server that all tests share, when it has been built already.
-        ...(serverPath ? { GREENROOM_LIVEKIT_SERVER: serverPath } : await builtServer(cacheDir)),
         PORT: "0",
-        ...(options.agentsDir ? { GREENROOM_AGENTS_DIR: options.agentsDir } : {}),
+        ...(agentsDir === null ? {} : { GREENROOM_AGENTS_DIR: agentsDir }),
+        ...await livekitEnv(options.livekit),
         ...options.env,
       },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const greenroom = new Greenroom(process, dataDir, options.dataDir === undefined);
+    const greenroom = new Greenroom(process, dataDir, agentsDir, options);
     if (options.waitForReady ?? true) await greenroom.ready();
     return greenroom;
   }
@@ -85,15 +118,15 @@ export class Greenroom implements AsyncDisposable {
   }
 
   async ready(): Promise<void> {
-    let hasEnded = false;
-    void this.process.status.then(() => hasEnded = true);
-    await eventually(() => hasEnded || this.url !== "", { withinMs: START_TIMEOUT_MS, what: "Greenroom's start" });
+    const hasStarted = () => this.#exitCode !== null || this.url !== "";
+    await eventually(hasStarted, { withinMs: START_TIMEOUT_MS, what: "Greenroom's start" });
     if (this.url === "") throw new Error(`Greenroom ended before it was ready:\n${this.tail()}`);
   }
 
   /** Waits for a log event. */
   logged(message: string, withinMs = 15_000): Promise<LogEvent> {
-    return eventually(() => this.events.find((event) => event.message.includes(message)), { withinMs, what: `log "${message}"` });
+    const found = () => this.events.find((event) => event.message.includes(message));
+    return eventually(found, { withinMs, what: `log "${message}"` });
   }
 
   async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
@@ -103,7 +136,13 @@ export class Greenroom implements AsyncDisposable {
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
+    const isJson = /json/.test(response.headers.get("content-type") ?? "");
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  }
+
+  // deno-lint-ignore no-explicit-any
+  async get(path: string): Promise<any> {
+    return (await this.call("GET", path)).body;
   }
 
   /** POST /api/v1/dispatches, waiting until ready unless the query says otherwise. */
@@ -112,57 +151,104 @@ export class Greenroom implements AsyncDisposable {
   }
 
   /** The dispatch, as soon as it is in one of these states. */
-  async dispatchIn(states: string[], id: string, withinMs = 15_000) {
-    return await eventually(async () => {
-      const { body } = await this.call("GET", `/api/v1/dispatches/${id}`);
-      return states.includes(body.state) ? body : null;
+  dispatchIn(states: string[], id: string, withinMs = 15_000) {
+    return eventually(async () => {
+      const dispatch = await this.get(`/api/v1/dispatches/${id}`);
+      return states.includes(dispatch.state) ? dispatch : null;
     }, { withinMs, what: `dispatch ${id} in ${states.join(" or ")}` });
   }
 
-  /** Ends it as SIGTERM does, and removes its data directory if it was made here. Fails when it does not end in time. */
-  async stop(): Promise<number> {
-    let isEnded = false;
-    void this.process.status.then(() => isEnded = true);
-    if (!isEnded) this.#signal("SIGTERM");
-    const second = setTimeout(() => this.#signal("SIGTERM"), 300); // ends jobs that still run
-    const last = setTimeout(() => this.#signal("SIGKILL"), STOP_TIMEOUT_MS);
+  /** Resolves when no slot is taken: every job's process is gone. */
+  allSlotsFree(withinMs = 10_000): Promise<unknown> {
+    return eventually(async () => {
+      const { items } = await this.get("/api/v1/instances");
+      return items.find((instance: { isThisOne: boolean }) => instance.isThisOne).slots.used === 0;
+    }, { withinMs, what: "all slots free" });
+  }
+
+  /** The LiveKit server, ours or the given one. */
+  async livekit(): Promise<LivekitAccess> {
+    if (this.#livekit) return this.#livekit;
+    const access = this.#options.livekit ?? {
+      url: String((await this.logged("the local LiveKit server is ready")).url),
+      apiKey: (await Deno.readTextFile(join(this.dataDir, "livekit-api-key"))).trim(),
+      apiSecret: (await Deno.readTextFile(join(this.dataDir, "livekit-api-secret"))).trim(),
+    };
+    const { url, apiKey, apiSecret } = access;
+    const api = createServerApi({ url, apiKey, apiSecret, timeoutMs: 10_000 });
+    return this.#livekit = { url, apiKey, apiSecret, api };
+  }
+
+  /** A human who has joined this room. */
+  async human(room: string, identity = "human"): Promise<RoomParticipant> {
+    const { url, ...credentials } = await this.livekit();
+    return await RoomParticipant.join({ url, token: await mintParticipantToken(credentials, { room, identity }) });
+  }
+
+  /** As the terminal or a service manager sends it; does nothing when the program has ended. */
+  signal(signal: Deno.Signal): void {
+    try {
+      this.process.kill(signal);
+    } catch (error) {
+      // Ended already, which Deno reports as a TypeError.
+      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /** Resolves with the exit code when it ends by itself. Throws, and kills it, when it does not end in time. */
+  async ended(withinMs = STOP_TIMEOUT_MS): Promise<number> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.signal("SIGKILL");
+    }, withinMs);
     const { code } = await this.process.status;
-    clearTimeout(second);
-    clearTimeout(last);
+    clearTimeout(timer);
     await this.#reading;
-    if (this.#ownsDataDir) await removeDataDir(this.dataDir);
+    await this.#removeFolders();
+    if (isLate) throw new Error(`Greenroom did not end within ${withinMs} ms and was killed:\n${this.tail()}`);
     return code;
   }
 
-  /** kill -9. The data directory stays. */
+  /** Ends it as two SIGTERMs do, and removes the directories that were made here. */
+  async stop(): Promise<void> {
+    this.signal("SIGTERM");
+    const second = setTimeout(() => this.signal("SIGTERM"), FORCE_AFTER_MS);
+    try {
+      await this.ended();
+    } finally {
+      clearTimeout(second);
+    }
+  }
+
+  /** kill -9. A data directory that was given stays. */
   async kill(): Promise<void> {
-    this.#signal("SIGKILL");
-    await this.process.status;
-    await this.#reading;
+    this.signal("SIGKILL");
+    await this.ended();
   }
 
   /** The last log lines, for messages of failed tests. */
-  tail(lines = 30): string {
-    return this.events.slice(-lines).map((event) => JSON.stringify(event)).join("\n");
+  tail(count = 30): string {
+    return this.lines.slice(-count).join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
-  #signal(signal: Deno.Signal): void {
-    try {
-      this.process.kill(signal);
-    } catch (error) {
-      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error; // it has ended: fine
+  async #removeFolders(): Promise<void> {
+    const own = [this.#agentsDir, this.#options.dataDir === undefined ? this.dataDir : null];
+    for (const folder of own) {
+      if (folder !== null) await Deno.remove(folder, { recursive: true }).catch(ignoreMissing);
     }
   }
 
   async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
     for await (const line of stream.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
       if (line === "") continue;
+      this.lines.push(line);
       this.events.push(line.startsWith("{") ? JSON.parse(line) : { level: "text", message: line });
-      if (this.events.length > MAX_LINES) this.events.shift();
+      if (this.lines.length > MAX_LINES) throw new Error("The program logged far too much");
     }
   }
 }
@@ -174,22 +260,17 @@ export async function makeDataDir(): Promise<string> {
   return dataDir;
 }
 
-export async function removeDataDir(dataDir: string): Promise<void> {
-  await Deno.remove(dataDir, { recursive: true });
-}
-
-async function builtServer(cacheDir: string): Promise<Record<string, string>> {
-  for await (const entry of walk(cacheDir)) if (entry.endsWith("/livekit-server")) return { GREENROOM_LIVEKIT_SERVER: entry };
-  return {};
-}
-
-async function* walk(folder: string): AsyncGenerator<string> {
-  try {
-    for await (const { name, isDirectory } of Deno.readDir(folder)) {
-      if (isDirectory) yield* walk(`${folder}/${name}`);
-      else yield `${folder}/${name}`;
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+/** The given server, or the program that all tests share, built now when it is missing. */
+async function livekitEnv(livekit: GreenroomOptions["livekit"]): Promise<Record<string, string>> {
+  if (livekit) {
+    const { url, apiKey, apiSecret } = livekit;
+    return { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret };
   }
+  const logger = createLogger({ level: "warn", format: "text" });
+  const { path } = await findLivekitServer({ ...testServerProgram(), logger });
+  return { GREENROOM_LIVEKIT_SERVER: path };
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }

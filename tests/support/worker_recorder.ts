@@ -5,7 +5,7 @@ import { DEFAULT_AGENT_PERMISSIONS } from "../../core/livekit/permissions.ts";
 import type { Credentials } from "../../core/livekit/tokens.ts";
 import { WorkerConnection, type WorkerConnectionOptions } from "../../core/livekit/worker_connection.ts";
 import type { WorkerLoad } from "../../core/livekit/worker_messages.ts";
-import type { WorkerHandlers } from "../../core/livekit/worker_session.ts";
+import type { WorkerHandlers } from "../../core/livekit/worker_handlers.ts";
 import { eventually } from "./eventually.ts";
 
 export interface RecordedWorker extends AsyncDisposable {

@@ -28,7 +28,12 @@ async function startLocal(options: Partial<LocalServerOptions> = {}): Promise<Ru
     ...options,
   });
   const controller = new AbortController();
-  await server.start(controller.signal);
+  try {
+    await server.start(controller.signal);
+  } catch (error) {
+    await Deno.remove(dataDir, { recursive: true });
+    throw error;
+  }
   const ended = server.run(controller.signal).then(() => null, (error: Error) => error);
   return {
     server,
