@@ -47,10 +47,13 @@ export interface ClaimedDispatch extends Record<string, unknown> {
   agent: string;
   server: string;
   room: string;
+  priority: Priority;
+  origin: Origin;
+  retryOf: string | null;
   metadata: unknown;
   traceparent: string | null;
   attempt: number;
-  createdAt: string;
+  createdAt: Date;
   jobId: string;
 }
 
@@ -132,7 +135,7 @@ export async function claimDispatches(
   jobs: readonly { id: string; leaseToken: string }[],
   change: Change,
 ): Promise<ClaimedDispatch[]> {
-  return await rows<ClaimedDispatch>(
+  const claimed = await rows<RawClaim>(
     database,
     sql`with free as (
       select id, lease_token, ordinality from unnest(${uuids(jobs.map((j) => j.id))}, ${
@@ -148,7 +151,7 @@ export async function claimDispatches(
       update dispatches d set state = 'placed', attempts = d.attempts + 1, waiting_reason = null,
         assigned_at = ${time(change.at)}, change_id = ${change.changeId}
       from ranked where d.id = ranked.id
-      returning d.id, d.agent, d.server, d.room, d.metadata, d.traceparent, d.attempts, d.created_at, ranked.ordinality
+      returning d.*, ranked.ordinality
     ), job as (
       insert into jobs (id, dispatch_id, attempt, agent, server, room, state, instance_id, participant_identity, lease_token,
         created_at, assigned_at, change_id)
@@ -164,10 +167,9 @@ export async function claimDispatches(
       time(change.at)
     }, 'job'::transition_subject, dispatch_id, id, null, 'assigned', ${change.cause},
         ${change.actor}, ${change.changeId}::uuid from job
-    ) select d.id, d.agent, d.server, d.room, d.metadata, d.traceparent, d.attempts as attempt,
-        d.created_at as "createdAt", job.id as "jobId"
-      from dispatch d join job on job.dispatch_id = d.id order by d.ordinality`,
+    ) select ${CLAIMED}, job.id as "jobId" from dispatch d join job on job.dispatch_id = d.id order by d.ordinality`,
   );
+  return claimed.map(parseClaim);
 }
 
 /** queued → placed for a dispatch of ours that LiveKit placed: its job is assigned to us. */
@@ -178,7 +180,7 @@ export async function assignLivekitJob(
   job: NewJob,
   change: Change,
 ): Promise<ClaimedDispatch | null> {
-  const [claimed] = await rows<ClaimedDispatch>(
+  const [claimed] = await rows<RawClaim>(
     database,
     sql`with dispatch as (
       update dispatches set state = 'placed', attempts = attempts + 1, waiting_reason = null, assigned_at = ${
@@ -203,10 +205,24 @@ export async function assignLivekitJob(
       time(change.at)
     }, 'job'::transition_subject, ${dispatchId}::uuid, id, null, 'assigned',
         ${change.cause}, ${change.actor}, ${change.changeId}::uuid from job
-    ) select id, agent, server, room, metadata, traceparent, attempts as attempt, created_at as "createdAt",
-        ${job.id}::text as "jobId" from dispatch`,
+    ) select ${CLAIMED}, ${job.id}::text as "jobId" from dispatch d`,
   );
-  return claimed ?? null;
+  return claimed ? parseClaim(claimed) : null;
+}
+
+/** As the driver gives it: see client.ts. */
+type RawClaim = Omit<ClaimedDispatch, "metadata" | "createdAt"> & { metadata: string | null; createdAtMs: string };
+
+const CLAIMED = sql`d.id, d.agent, d.server, d.room, d.priority, d.origin, d.retry_of as "retryOf",
+  d.metadata::text as metadata, d.traceparent, d.attempts as attempt,
+  (extract(epoch from d.created_at) * 1000)::bigint::text as "createdAtMs"`;
+
+function parseClaim({ metadata, createdAtMs, ...claimed }: RawClaim): ClaimedDispatch {
+  return {
+    ...claimed as Omit<ClaimedDispatch, "metadata" | "createdAt">,
+    metadata: metadata === null ? null : JSON.parse(metadata),
+    createdAt: new Date(Number(createdAtMs)),
+  } as ClaimedDispatch;
 }
 
 /** Notes LiveKit's AD_… id on our dispatch, unless the assignment was quicker and did. */

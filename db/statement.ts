@@ -1,5 +1,6 @@
 /** Small parts that the statements of db/ share. */
 import { type SQL, sql } from "drizzle-orm";
+import { PgDialect } from "drizzle-orm/pg-core";
 import type { Database } from "./client.ts";
 
 /** Who changed something and under which id; ids are made before the first try, so that a retry is recognised. */
@@ -26,7 +27,13 @@ export function time(at: Date | null | undefined): SQL {
   return at ? sql`${at.toISOString()}::timestamptz` : sql`null::timestamptz`;
 }
 
-/** Rows of a raw statement. */
+const dialect = new PgDialect();
+
+/**
+ * Rows of a raw statement, prepared once per connection: a statement that is not costs a second round trip and is planned
+ * anew each time (measured: 2.4 ms instead of 1 for the placing insert). Each statement's text must therefore be one of few.
+ */
 export async function rows<Row extends Record<string, unknown>>(database: Database, statement: SQL): Promise<Row[]> {
-  return await database.db.execute<Row>(statement) as unknown as Row[];
+  const { sql: text, params } = dialect.sqlToQuery(statement);
+  return await database.sql.unsafe<Row[]>(text, params as never[], { prepare: true });
 }

@@ -179,6 +179,13 @@ export const SETTINGS = {
   maxWarmSlots: setting("GREENROOM_MAX_WARM_SLOTS", integer(0, 1_000), 8, "Warm slots of all agents together.", {
     unit: "slots",
   }),
+  spareProcesses: setting(
+    "GREENROOM_SPARE_PROCESSES",
+    integer(0, 100),
+    2,
+    "Loaded processes without an agent, for cold starts and bursts.",
+    { unit: "processes" },
+  ),
   slotStartTimeoutMs: setting(
     "GREENROOM_SLOT_START_TIMEOUT_MS",
     integer(500, 600_000),

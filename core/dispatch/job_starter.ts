@@ -76,6 +76,11 @@ export class JobStarter {
 
   #ended(live: LiveDispatch, end: JobEnd, at: Date): void {
     live.jobEnded(end, at, end.outcome === "failed" ? explainFailure(end.failure) : null);
+    const { job } = live;
+    if (job && end.outcome === "failed" && end.failure.stack !== undefined) {
+      const { stack } = end.failure;
+      this.#options.logs.add(logLineOf(job.id, job.attempt, { level: "error", message: stack, at }));
+    }
     void this.#options.logs.flush(live.job?.id);
     this.#options.live.forgetIfIdle(live.view.id);
   }

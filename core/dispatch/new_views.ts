@@ -2,7 +2,10 @@
 import type { NewDispatch, NewJob } from "../../db/dispatches.ts";
 import type { DispatchView, JobView } from "./dispatch_view.ts";
 
-export function newDispatchView(dispatch: NewDispatch, createdAt: Date): DispatchView {
+export function newDispatchView(
+  dispatch: Omit<NewDispatch, "rankAt" | "livekitDispatchId" | "traceparent">,
+  createdAt: Date,
+): DispatchView {
   const { id, agent, server, room, priority, placement, origin, retryOf, metadata, waitingReason } = dispatch;
   const requestedAt = createdAt.toISOString();
   const stages = { requestedAt, assignedAt: null, enteredAt: null, connectedAt: null, readyAt: null, endedAt: null };

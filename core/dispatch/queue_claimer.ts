@@ -5,7 +5,6 @@
  */
 import type { Database } from "../../db/client.ts";
 import { claimDispatches, type ClaimedDispatch, hasClaimable, setWaitingReason } from "../../db/dispatches.ts";
-import { findDispatch } from "../../db/dispatch_reads.ts";
 import type { Admission, Reservation } from "../capacity/admission.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
@@ -13,8 +12,7 @@ import type { Service } from "../lifecycle/service.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { AgentCatalog, AgentEntry } from "../runtime/agent_catalog.ts";
-import { newJobView } from "./new_views.ts";
-import { viewOfDispatch } from "./dispatch_view.ts";
+import { newDispatchView, newJobView } from "./new_views.ts";
 import type { JobStarter } from "./job_starter.ts";
 import type { LiveDispatches } from "./live_dispatches.ts";
 
@@ -92,25 +90,16 @@ export class QueueClaimer implements Service {
     for (const [index, dispatch] of claimed.entries()) {
       const leaseToken = jobs.find((job) => job.id === dispatch.jobId)?.leaseToken;
       const reservation = reservations[index];
-      if (leaseToken && reservation) await this.#start(dispatch, leaseToken, reservation, at);
+      if (leaseToken && reservation) this.#start(dispatch, leaseToken, reservation, at);
     }
     return claimed.length;
   }
 
-  async #start(claimed: ClaimedDispatch, leaseToken: string, reservation: Reservation, at: Date): Promise<void> {
-    const { live, starter, instanceId, database, logger } = this.#options;
-    let tracked = live.find(claimed.id);
-    if (!tracked) {
-      const found = await findDispatch(database, claimed.id);
-      if (!found) {
-        reservation.release();
-        return logger.error("a claimed dispatch is gone", { dispatch: claimed.id });
-      }
-      tracked = live.track({
-        ...viewOfDispatch(found),
-        jobs: viewOfDispatch(found).jobs.filter((job) => job.id !== claimed.jobId),
-      });
-    }
+  /** Reads nothing: what is claimed must start, also when the database goes away now. */
+  #start(claimed: ClaimedDispatch, leaseToken: string, reservation: Reservation, at: Date): void {
+    const { live, starter, instanceId } = this.#options;
+    const view = newDispatchView({ ...claimed, placement: "direct", waitingReason: null }, claimed.createdAt);
+    const tracked = live.find(claimed.id) ?? live.track(view);
     const job = {
       id: claimed.jobId,
       attempt: claimed.attempt,

@@ -23,6 +23,11 @@ export interface LoggerOptions {
 const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 };
 const SECRET_NAME = /token|secret|password|authorization|api_?key|cookie/i;
 const MAX_FIELD_CHARS = 4_000;
+/** Of lists and objects inside a field; also ends circles. */
+const MAX_DEPTH = 4;
+const MAX_ENTRIES = 100;
+/** An event's own; a field of the same name gets a "_" at its end. */
+const OWN_NAMES: ReadonlySet<string> = new Set(["at", "level", "message"]);
 
 export function createLogger(options: LoggerOptions, bound: LogFields = {}): Logger {
   const write = options.write ?? writeToConsole;
@@ -49,7 +54,9 @@ export const silentLogger: Logger = createLogger({ level: "error", format: "json
 
 function jsonLine(at: Date, level: LogLevel, message: string, fields: LogFields): string {
   const plain: Record<string, unknown> = { at: at.toISOString(), level, message };
-  for (const [name, value] of Object.entries(fields)) plain[name] = printable(name, value);
+  for (const [name, value] of Object.entries(fields)) {
+    plain[OWN_NAMES.has(name) ? `${name}_` : name] = printable(name, value);
+  }
   return JSON.stringify(plain);
 }
 
@@ -61,13 +68,18 @@ function textLine(at: Date, level: LogLevel, message: string, fields: LogFields)
   return [at.toISOString().slice(11, 23), level.toUpperCase().padEnd(5), message, ...rest].join(" ");
 }
 
-/** Secrets are recognised by the field's name and never printed; errors become text; long texts are cut. */
-function printable(name: string, value: unknown): unknown {
+/** Secrets are recognised by the field's name, at any depth, and never printed; errors become text; long things are cut. */
+function printable(name: string, value: unknown, depth = 0): unknown {
   if (SECRET_NAME.test(name)) return "[redacted]";
   if (value instanceof Error) return cut(value.stack ?? `${value.name}: ${value.message}`);
-  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
   if (typeof value === "string") return cut(value);
-  return value;
+  if (typeof value === "bigint" || typeof value === "symbol" || typeof value === "function") return cut(String(value));
+  if (typeof value !== "object" || value === null) return value;
+  if (depth === MAX_DEPTH) return "[…]";
+  if (Array.isArray(value)) return value.slice(0, MAX_ENTRIES).map((item) => printable("", item, depth + 1));
+  const entries = Object.entries(value).slice(0, MAX_ENTRIES);
+  return Object.fromEntries(entries.map(([key, part]) => [key, printable(key, part, depth + 1)]));
 }
 
 function cut(text: string): string {

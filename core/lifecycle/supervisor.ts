@@ -60,13 +60,15 @@ export class Supervisor {
     };
     const entry: Entry = { service, controller: new AbortController(), status, done: Promise.resolve() };
     this.#entries.push(entry);
+    const started = (async () => await service.start?.(entry.controller.signal))();
+    // `stop` waits for a start that is under way, and lets `run` clean up after it.
+    entry.done = started.then(() => this.#keepRunning(entry), () => {}); // a failure is thrown below
     try {
-      await service.start?.(entry.controller.signal);
+      await started;
     } catch (error) {
       move(status, "stopped", error);
       throw error;
     }
-    entry.done = this.#keepRunning(entry);
   }
 
   statuses(): ServiceStatus[] {
@@ -115,7 +117,7 @@ export class Supervisor {
       status.restarts += 1;
       move(status, "backing_off", failure);
       const { restartFirstMs, restartMaxMs, random, logger } = this.#options;
-      const waitMs = random() * Math.min(restartMaxMs, restartFirstMs * 2 ** Math.min(status.restarts, 20));
+      const waitMs = random() * Math.min(restartMaxMs, restartFirstMs * 2 ** Math.min(status.restarts - 1, 20));
       logger.error("service failed; restarting", {
         service: service.name,
         restarts: status.restarts,

@@ -3,7 +3,7 @@
  * of node:child_process. Children run user code, so the parent validates what they send; each message is at most
  * MAX_MESSAGE_BYTES and an invalid one is dropped, counted and logged, never thrown on.
  *
- * A slot's life:   loading → (warm) → start → entered → connected → ready → finished → leave → exit
+ * A slot's life:   (spare → adopt →) loading → (warm) → start → entered → connected → ready → finished → leave → exit
  *   - `finished` is sent while the agent is still in the room. The parent records the outcome, tells LiveKit and answers
  *     `leave`; only then does the child leave the room and exit. Parent gone instead: the child leaves at once.
  */
@@ -40,6 +40,8 @@ export const CANCEL_REASONS = ["cancelled", "terminated_by_livekit", "drain", "s
 export type CancelReason = typeof CANCEL_REASONS[number];
 
 export type ParentMessage =
+  /** To a spare child, once: the agent that it is to load. */
+  | { type: "adopt"; agentFile: string }
   | { type: "start"; job: JobStart }
   | { type: "cancel"; jobId: string; reason: CancelReason; graceMs: number }
   | { type: "leave"; jobId: string }

@@ -3,14 +3,17 @@
  * starts a cold one; how many jobs may run is admission's business, not the pool's.
  *
  * A taken slot's place is filled again when it costs no caller anything: not while a start is pending, nor until the last
- * started job has connected, ended, or been running for CONNECT_QUIET_MS (measured: loading a child beside a connect slows
- * the connect). All agents together have at most `maxWarmSlots`; a slot that dies unused is replaced, with back-off.
+ * started job has connected and said so, ended, or been running for CONNECT_QUIET_MS (measured: loading a child beside a
+ * connect slows the connect). All agents together have at most `maxWarmSlots`; a slot that dies unused is replaced, with back-off.
  */
 import type { Config } from "../config/settings.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { settlesWithin } from "../lifecycle/supervisor.ts";
+import type { AgentChild } from "./child_process.ts";
+import { DEFAULT_OS_PERMISSIONS, type OsPermissions } from "./child_permissions.ts";
 import { Slot } from "./slot.ts";
 import { type LaneSnapshot, type PoolAgent, SlotLane } from "./slot_lane.ts";
+import { SpareChildren } from "./spare_children.ts";
 import { type ChildEnvironment, spawnChild } from "./spawn_child.ts";
 import { planWarmSlots } from "./warm_plan.ts";
 
@@ -18,7 +21,7 @@ export type { LaneSnapshot, PoolAgent } from "./slot_lane.ts";
 
 export type SlotPoolSettings = Pick<
   Config,
-  "maxWarmSlots" | "slotStartTimeoutMs" | "connectTimeoutMs" | "rtcLogs" | "maxLogLinesPerJob"
+  "maxWarmSlots" | "spareProcesses" | "slotStartTimeoutMs" | "connectTimeoutMs" | "rtcLogs" | "maxLogLinesPerJob"
 >;
 
 export interface SlotPoolOptions {
@@ -32,14 +35,19 @@ interface RecentStart {
   slot: Slot;
   takenAtMs: number;
   enteredAtMs: number | null;
+  connectedAtMs: number | null;
 }
 
 const CONNECT_QUIET_MS = 300;
+/** Starting a process holds this one's event loop for about 10 ms: not between a job's `connected` and its `ready`. */
+const ANNOUNCE_QUIET_MS = 50;
 /** A start that is pending for longer (a slow cold agent) holds nobody else back. */
 const PENDING_LIMIT_MS = 3_000;
 /** Slots that load at once to refill; one that takes longer than SLOW_LOAD_MS does not count any more. */
 const MAX_LOADING = 2;
 const SLOW_LOAD_MS = 2_000;
+/** Between the starts of two spare processes. */
+const SPARE_EVERY_MS = 250;
 /** What killing takes, beyond the grace of a stop. */
 const KILL_MARGIN_MS = 2_000;
 
@@ -47,6 +55,7 @@ export class SlotPool {
   readonly #options: SlotPoolOptions;
   readonly #lanes = new Map<string, SlotLane>();
   readonly #slots = new Set<Slot>();
+  readonly #spares: SpareChildren;
   #recent: RecentStart[] = [];
   #loading: { slot: Slot; sinceMs: number }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -54,6 +63,7 @@ export class SlotPool {
 
   constructor(options: SlotPoolOptions) {
     this.#options = options;
+    this.#spares = new SpareChildren(() => this.#spawn(null, DEFAULT_OS_PERMISSIONS, true), options.logger);
   }
 
   /** Replaces the set of agents. One whose file or permissions changed gets new warm slots; running jobs go on. */
@@ -85,7 +95,7 @@ export class SlotPool {
     this.#loading = this.#loading.filter((each) => each.slot !== slot);
     lane.lastUsedMs = nowMs;
     lane.busy.add(slot);
-    this.#recent.push({ slot, takenAtMs: nowMs, enteredAtMs: null });
+    this.#recent.push({ slot, takenAtMs: nowMs, enteredAtMs: null, connectedAtMs: null });
     return slot;
   }
 
@@ -103,9 +113,15 @@ export class SlotPool {
     return [...this.#lanes.values()].map((lane) => lane.snapshot(nowMs, now));
   }
 
+  /** Processes that wait for any agent. */
+  get spareCount(): number {
+    return this.#spares.count;
+  }
+
   /** Process ids of all living children. */
   pids(): number[] {
-    return [...this.#slots].flatMap(({ pid, state }) => pid === null || state === "gone" ? [] : [pid]);
+    const ofSlots = [...this.#slots].flatMap(({ pid, state }) => pid === null || state === "gone" ? [] : [pid]);
+    return [...ofSlots, ...this.#spares.pids()];
   }
 
   /** Ends every child: idle ones at once, running jobs as cancelled by "shutdown" within `graceMs`. Resolves when all are gone. */
@@ -116,23 +132,17 @@ export class SlotPool {
       this.#endAll(lane.idle.splice(0));
       for (const slot of lane.busy) slot.cancel("shutdown", graceMs);
     }
-    const gone = Promise.all([...this.#slots].map((slot) => slot.gone));
+    const gone = Promise.all([this.#spares.stop(), ...[...this.#slots].map((slot) => slot.gone)]);
     if (await settlesWithin(gone, graceMs + KILL_MARGIN_MS)) return;
     for (const slot of this.#slots) slot.kill("pool_stopped");
     await gone;
   }
 
   #start(lane: SlotLane, isCold: boolean): Slot {
-    const { settings, environment, logger } = this.#options;
+    const { settings, logger } = this.#options;
     const { agent } = lane;
-    const args = {
-      agentFile: agent.file,
-      prime: !isCold,
-      rtcLogs: settings.rtcLogs,
-      connectTimeoutMs: settings.connectTimeoutMs,
-      maxLogLines: settings.maxLogLinesPerJob,
-    };
-    const child = spawnChild(environment, { entry: "slot", args }, agent.osPermissions);
+    const spare = isCold && SpareChildren.serves(agent.osPermissions) ? this.#spares.adopt(agent.file) : null;
+    const child = spare ?? this.#spawn(agent.file, agent.osPermissions, !isCold);
     const slot = new Slot({ agent: agent.name, child, isCold, loadTimeoutMs: settings.slotStartTimeoutMs, logger });
     this.#slots.add(slot);
     slot.onChange = () => this.#changed(lane, slot);
@@ -140,11 +150,21 @@ export class SlotPool {
     return slot;
   }
 
+  #spawn(agentFile: string | null, permissions: OsPermissions, prime: boolean): AgentChild {
+    const { settings: { rtcLogs, connectTimeoutMs, maxLogLinesPerJob: maxLogLines }, environment } = this.#options;
+    const args = { agentFile, prime, rtcLogs, connectTimeoutMs, maxLogLines };
+    return spawnChild(environment, { entry: "slot", args }, permissions);
+  }
+
   #changed(lane: SlotLane, slot: Slot): void {
     if (slot.state === "warm") lane.lastError = null;
     if (slot.hasEntered) {
       lane.worked();
-      for (const recent of this.#recent) if (recent.slot === slot) recent.enteredAtMs ??= performance.now();
+      for (const recent of this.#recent) {
+        if (recent.slot !== slot) continue;
+        recent.enteredAtMs ??= performance.now();
+        if (slot.hasConnected) recent.connectedAtMs ??= performance.now();
+      }
     }
     this.#refill();
   }
@@ -179,7 +199,15 @@ export class SlotPool {
       if (lane.retryAtMs > nowMs) nextMs = Math.min(nextMs, lane.retryAtMs);
       else this.#fill(lane, nowMs);
     }
+    if (this.#loading.length === 0) nextMs = Math.min(nextMs, this.#refillSpares(nowMs));
     this.#refillAt(nextMs, nowMs);
+  }
+
+  /** One at a time, after the warm slots. Returns when to look again. */
+  #refillSpares(nowMs: number): number {
+    const isUseful = [...this.#lanes.values()].some(({ agent }) => SpareChildren.serves(agent.osPermissions));
+    const isStarted = this.#spares.refill(isUseful ? this.#options.settings.spareProcesses : 0, nowMs);
+    return isStarted ? nowMs + SPARE_EVERY_MS : Infinity;
   }
 
   #fill(lane: SlotLane, nowMs: number): void {
@@ -206,8 +234,9 @@ export class SlotPool {
 
   /** When the started jobs no longer mind a child that loads beside them. */
   #quietAtMs(nowMs: number): number {
-    const quietAt = ({ slot, takenAtMs, enteredAtMs }: RecentStart): number => {
-      if (slot.hasConnected || slot.state === "finishing" || slot.state === "gone") return 0;
+    const quietAt = ({ slot, takenAtMs, enteredAtMs, connectedAtMs }: RecentStart): number => {
+      if (slot.state === "finishing" || slot.state === "gone") return 0;
+      if (connectedAtMs !== null) return connectedAtMs + ANNOUNCE_QUIET_MS;
       return enteredAtMs === null ? takenAtMs + PENDING_LIMIT_MS : enteredAtMs + CONNECT_QUIET_MS;
     };
     this.#recent = this.#recent.filter((recent) => quietAt(recent) > nowMs);

@@ -55,7 +55,9 @@ export async function instancesView({ database, instanceId, admission, pool, liv
   return rows.map((row) => ({
     ...row,
     isThisOne: row.id === instanceId,
-    slots: row.id === instanceId ? { ...admission.snapshot(), pool: pool.snapshot() } : null,
+    slots: row.id === instanceId
+      ? { ...admission.snapshot(), pool: pool.snapshot(), spareProcesses: pool.spareCount }
+      : null,
     livekit: row.id === instanceId ? livekitHealth.snapshot() : null,
   }));
 }

@@ -45,6 +45,7 @@ export async function startRuntime({ env = {} }: { env?: Record<string, string> 
 
 export const SETTINGS = {
   maxWarmSlots: 8,
+  spareProcesses: 0,
   slotStartTimeoutMs: 30_000,
   connectTimeoutMs: 5_000,
   rtcLogs: false,

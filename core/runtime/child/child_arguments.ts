@@ -1,8 +1,8 @@
 /** What a child gets on its command line: one JSON argument. It holds no secret, since command lines are public. */
 
 export interface SlotArguments {
-  /** Absolute path of the agent file. */
-  agentFile: string;
+  /** Absolute path of the agent file; null for a spare, which is told by `adopt`. */
+  agentFile: string | null;
   /** Whether to warm up rtc-node while nobody waits. False for a slot that is started for a waiting job. */
   prime: boolean;
   /** Whether rtc-node's own logs stay on (slows every room; for debugging). */
@@ -21,7 +21,8 @@ export interface HostArguments {
 export function readSlotArguments(text: string | undefined): SlotArguments {
   const { agentFile, prime, rtcLogs, connectTimeoutMs, maxLogLines } = parse(text);
   if (
-    typeof agentFile !== "string" || typeof prime !== "boolean" || typeof rtcLogs !== "boolean" ||
+    (typeof agentFile !== "string" && agentFile !== null) || typeof prime !== "boolean" ||
+    typeof rtcLogs !== "boolean" ||
     !Number.isInteger(connectTimeoutMs) || !Number.isInteger(maxLogLines)
   ) {
     throw new TypeError("Cannot start a slot: its JSON argument lacks a field");

@@ -22,9 +22,11 @@ export class SlotRun {
   readonly #channel: ChildChannel;
   readonly #args: SlotArguments;
   readonly #output: JobOutput;
+  readonly #agentFile = Promise.withResolvers<string>();
   readonly #start = Promise.withResolvers<JobStart>();
   readonly #leave = Promise.withResolvers<void>();
   readonly #brokenBy = Promise.withResolvers<never>();
+  #isAdopted = false;
   #job: JobStart | null = null;
   #cancel: Cancel | null = null;
   #running: AgentJob | null = null;
@@ -33,6 +35,7 @@ export class SlotRun {
     this.#channel = channel;
     this.#args = args;
     this.#output = new JobOutput((message) => channel.send(message), args.maxLogLines);
+    if (args.agentFile !== null) this.#agentFile.resolve(args.agentFile);
     this.#brokenBy.promise.catch(() => {/* raced while loading; later errors belong to the job */});
   }
 
@@ -59,7 +62,10 @@ export class SlotRun {
   }
 
   handle(message: ParentMessage): void {
-    if (message.type === "start") {
+    if (message.type === "adopt") {
+      this.#isAdopted = true;
+      this.#agentFile.resolve(message.agentFile);
+    } else if (message.type === "start") {
       this.#job = message.job;
       this.#start.resolve(message.job);
     } else if (message.type === "cancel") {
@@ -86,12 +92,20 @@ export class SlotRun {
   async #load(): Promise<LoadedSlot> {
     setRtcEnvironment();
     if (!this.#args.rtcLogs) quietRtc();
-    const agent = await loadAgent(this.#args.agentFile);
+    const isSpare = this.#args.agentFile === null;
+    if (isSpare) await this.#loadAsSpare();
+    const agent = await loadAgent(await this.#agentFile.promise);
     const { AgentJob } = await import("./agent_job.ts");
-    if (this.#args.prime && this.#job === null) await this.#prime();
+    if (!isSpare && this.#args.prime && this.#job === null) await this.#prime();
     const context: SlotContext = { data: {} };
     await agent.options.prewarm?.(context);
     return { agent, context, AgentJob };
+  }
+
+  /** What every agent needs, while there is none yet. */
+  async #loadAsSpare(): Promise<void> {
+    await import("./agent_job.ts");
+    if (!this.#isAdopted) await this.#prime();
   }
 
   async #prime(): Promise<void> {
