@@ -19,6 +19,7 @@ export interface JobKey {
 export interface JobFailureColumns {
   code: string;
   kind: string;
+  fingerprint: string;
   message: string;
   remedy: string;
   stack: string | null;
@@ -89,7 +90,9 @@ export async function endJob(
     ), job as (
       update jobs set state = ${state}, ended_at = ${time(change.at)}, end_reason = ${endReason},
         failure_kind = ${failure?.kind ?? null}, failure_message = ${failure?.message ?? null},
-        exit_code = ${failure?.exitCode ?? null}, signal = ${failure?.signal ?? null}, change_id = ${change.changeId}
+        failure_fingerprint = ${failure?.fingerprint ?? null}, exit_code = ${failure?.exitCode ?? null}, signal = ${
+      failure?.signal ?? null
+    }, change_id = ${change.changeId}
       where ${guard(job, state)} returning id
     ), details as (
       insert into job_details (job_id, failure_stack)

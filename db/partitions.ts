@@ -6,7 +6,7 @@ import { sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
 import { rows } from "./statement.ts";
 
-const PARTITIONED_TABLES = ["transitions", "job_logs"] as const;
+const PARTITIONED_TABLES = ["transitions", "job_logs", "spans"] as const;
 const DAYS_AHEAD = 3;
 const DAY_MS = 86_400_000;
 

@@ -22,6 +22,7 @@ export async function recoverPreviousInstance(
   const failure = {
     code: "instance_lost",
     kind: "instance_lost",
+    fingerprint: "instance_lost: The Greenroom process that ran this job died.",
     message: "The Greenroom process that ran this job died.",
     remedy: "Retry the dispatch.",
     stack: null,

@@ -9,12 +9,18 @@ export const DEFAULT_WAIT_MS = 10_000;
 
 // deno-lint-ignore no-control-regex
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
+const NOT_PLAIN = "must not contain control characters";
 
-export const agentNameSchema = z.string().min(1, "must name an agent").max(64)
+/** What names and filters may hold: anything but control characters (Postgres refuses U+0000) and half characters. */
+export function isPlainText(text: string): boolean {
+  return !CONTROL_CHARACTER.test(text) && text.isWellFormed();
+}
+
+export const agentNameSchema = z.string().min(1, "must name an agent").max(64).refine(isPlainText, NOT_PLAIN)
   .meta({ description: "Name of the agent, as in its file.", example: "echo" });
 
 export const roomNameSchema = z.string().min(1, "must name a room").max(MAX_ROOM_NAME_CHARS)
-  .refine((name) => !CONTROL_CHARACTER.test(name) && name.isWellFormed(), "must not contain control characters")
+  .refine(isPlainText, NOT_PLAIN)
   .refine((name) => name.trim() === name, "must not begin or end with white space")
   .meta({ description: "Room to put the agent into; LiveKit makes it when it does not exist.", example: "support-42" });
 

@@ -105,7 +105,6 @@ export class Dispatcher {
     if (waitFor.wait !== "none" && this.#waiterCount >= maxWaiters) {
       return refused({ code: "too_many_waiters", maxWaiters, retryAfterSeconds: 1 });
     }
-    const idempotency = await idempotencyOf(request, createdAt);
     const agent = await this.#findAgent(request.agent);
     if (!agent.known) return refused({ code: "unknown_agent", agent: request.agent, nearest: agent.nearest });
     const jobType = agent.entry?.descriptor?.jobType ?? "room";
@@ -114,6 +113,7 @@ export class Dispatcher {
       ? await checkMetadata(agent.entry, request.metadata, maxMetadataBytes)
       : { ok: true as const, metadata: request.metadata ?? null };
     if (!verdict.ok) return verdict;
+    const idempotency = await idempotencyOf(request, createdAt);
     const stored = await this.#store(
       { request, requester, metadata: verdict.metadata, idempotency, createdAt },
       agent.entry,
@@ -196,13 +196,16 @@ export class Dispatcher {
     const change = this.#change(accepted.requester.actor, "requested", accepted.createdAt);
     const queued = this.#options.live.track(newDispatchView(dispatch, accepted.createdAt));
     const { database, queueCapacity } = this.#options;
-    if (await insertQueuedDispatch(database, dispatch, queueCapacity, change, accepted.idempotency)) {
-      if (dispatch.placement === "livekit") this.#options.placement.place(queued);
-      else this.#options.wakeQueue();
-      return { ok: true, live: queued, isNew: true };
+    let isQueued = false;
+    try {
+      isQueued = await insertQueuedDispatch(database, dispatch, queueCapacity, change, accepted.idempotency);
+    } finally {
+      if (!isQueued) this.#options.live.forgetIfIdle(dispatch.id);
     }
-    this.#options.live.forgetIfIdle(dispatch.id);
-    return await this.#explainNotStored(accepted);
+    if (!isQueued) return await this.#explainNotStored(accepted);
+    if (dispatch.placement === "livekit") this.#options.placement.place(queued);
+    else this.#options.wakeQueue();
+    return { ok: true, live: queued, isNew: true };
   }
 
   /** Reserve in memory, then one statement; null when there is no slot here or something waits before it. */

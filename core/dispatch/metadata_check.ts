@@ -5,8 +5,16 @@ import type { DispatchRefusal } from "./refusal.ts";
 
 export type MetadataVerdict = { ok: true; metadata: unknown } | { ok: false; refusal: DispatchRefusal };
 
+/** Lists and objects in each other; deeper ones overflow stacks, here or in Postgres. */
+const MAX_DEPTH = 100;
+
 /** @returns the metadata as the agent will see it, or the refusal that names each wrong field. */
 export async function checkMetadata(agent: AgentEntry, given: unknown, maxBytes: number): Promise<MetadataVerdict> {
+  const verdict = refuseUnstorable(given) ?? await checkByAgent(agent, given, maxBytes);
+  return verdict.ok ? refuseUnstorable(verdict.metadata) ?? verdict : verdict;
+}
+
+async function checkByAgent(agent: AgentEntry, given: unknown, maxBytes: number): Promise<MetadataVerdict> {
   const bytes = given === undefined
     ? 0
     : new TextEncoder().encode(typeof given === "string" ? given : JSON.stringify(given)).length;
@@ -48,6 +56,26 @@ function withoutReserved(metadata: unknown, schema: Record<string, unknown> | nu
   if (typeof properties === "object" && properties !== null && "priority" in properties) return metadata;
   const { priority: _reserved, ...rest } = metadata as Record<string, unknown>;
   return rest;
+}
+
+/** What JSON can say and Postgres can't keep; null when there is nothing of it. */
+function refuseUnstorable(metadata: unknown): MetadataVerdict | null {
+  const message = unstorable(metadata, 0);
+  return message === null ? null : refuse({ code: "invalid_metadata", errors: [{ path: "metadata", message }] });
+}
+
+function unstorable(value: unknown, depth: number): string | null {
+  if (typeof value === "string") {
+    if (value.includes("\0")) return "must not contain the character U+0000";
+    return value.isWellFormed() ? null : "must not contain half a surrogate pair";
+  }
+  if (typeof value !== "object" || value === null) return null;
+  if (depth === MAX_DEPTH) return `must not be nested deeper than ${MAX_DEPTH} levels`;
+  for (const [key, part] of Object.entries(value)) {
+    const message = unstorable(key, depth) ?? unstorable(part, depth + 1);
+    if (message !== null) return message;
+  }
+  return null;
 }
 
 function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {

@@ -12,6 +12,7 @@ import type { Change } from "../../db/statement.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { abortableWait } from "../lifecycle/supervisor.ts";
 import { explainFailure } from "./failure_explanation.ts";
+import { failureFingerprint } from "./failure_fingerprint.ts";
 import type { JobEnd } from "./job_end.ts";
 
 export interface RecorderOptions {
@@ -52,6 +53,7 @@ export class JobRecorder {
       ? {
         ...explainFailure(end.failure),
         kind: end.failure.kind,
+        fingerprint: failureFingerprint(end.failure),
         stack: end.failure.stack ?? null,
         exitCode: end.failure.exitCode ?? null,
         signal: end.failure.signal ?? null,

@@ -34,3 +34,7 @@ export const transitionSubject = pgEnum("transition_subject", TRANSITION_SUBJECT
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export const logLevel = pgEnum("log_level", LOG_LEVELS);
+
+export const ROLES = ["viewer", "operator", "admin"] as const;
+export type Role = typeof ROLES[number];
+export const role = pgEnum("role", ROLES);

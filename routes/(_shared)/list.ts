@@ -1,6 +1,7 @@
 /** Query strings of the lists, and their cursors. */
 import { z } from "zod";
 import { DISPATCH_STATES, JOB_STATES } from "../../db/schema/states.ts";
+import { isPlainText } from "../../core/dispatch/dispatch_request.ts";
 import { encodeCursor } from "../../db/page.ts";
 
 export const MAX_PAGE_SIZE = 200;
@@ -12,7 +13,9 @@ const page = {
     .meta({ description: "Rows of a page." }),
   cursor: z.string().max(200).optional().meta({ description: "nextCursor of the page before." }),
 };
-const filters = { agent: z.string().max(64).optional(), room: z.string().max(256).optional() };
+const text = (maxChars: number) =>
+  z.string().max(maxChars).refine(isPlainText, "must not contain control characters").optional();
+const filters = { agent: text(64), room: text(256) };
 
 export const dispatchListQuerySchema = z.strictObject({
   ...page,

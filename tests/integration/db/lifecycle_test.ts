@@ -71,6 +71,7 @@ function newJob() {
 const FAILURE = {
   code: "exception",
   kind: "exception",
+  fingerprint: "exception: boom",
   message: "boom",
   remedy: "fix it",
   stack: "at x",
@@ -266,5 +267,5 @@ Deno.test("partitions are made ahead, rows go into them, and old ones are droppe
   const [inDefault] = await rows<{ n: number }>(database, sql`select count(*)::int as n from only transitions_default`);
   assert.equal(inDefault?.n, 0);
   const dropped = await maintainPartitions(database, new Date(), 30);
-  assert.equal(dropped.length, 8);
+  assert.equal(dropped.length, 12);
 });

@@ -86,10 +86,13 @@ Deno.test("Dispatcher stores and starts a request at once when a slot is free", 
 Deno.test("a burst never runs more jobs than there are slots; the rest is stored and waits", async () => {
   const instance = dispatchFixture(test.database, { maxJobs: 3 });
   const results = await Promise.all(Array.from({ length: 20 }, (_, i) => accepted(instance, { room: `room-${i}` })));
-  assert.equal(instance.jobs.plans.length, 3);
-  assert.equal(instance.admission.snapshot().used, 3);
-  const states = results.map(({ state }) => state).toSorted();
-  assert.deepEqual(states, [...Array(3).fill("placed"), ...Array(17).fill("queued")]);
+  // A slot may be left over, when something was queued between its reservation and its statement.
+  assert.ok(instance.jobs.plans.length <= 3);
+  const placed = results.filter(({ state }) => state === "placed");
+  assert.equal(placed.length, instance.jobs.plans.length);
+  assert.equal(await instance.claimer.claimOnce(), 3 - placed.length);
+  assert.equal(await instance.claimer.claimOnce(), 0);
+  assert.deepEqual([instance.jobs.plans.length, instance.admission.snapshot().used], [3, 3]);
   assert.equal((await listJobs(test.database, PAGE, {})).length, 3);
   assert.equal((await listDispatches(test.database, PAGE, {})).length, 20);
 });

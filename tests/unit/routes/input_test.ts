@@ -70,7 +70,18 @@ Deno.test("readQuery gives parsed values with defaults, and refuses unknown para
     ok: true,
     value: { limit: 200, state: "failed", agent: "a" },
   });
-  for (const bad of ["limit=0", "limit=201", "limit=x", "state=odd", "stat=failed", `cursor=${"a".repeat(201)}`]) {
+  for (
+    const bad of [
+      "limit=0",
+      "limit=201",
+      "limit=x",
+      "state=odd",
+      "stat=failed",
+      "agent=%00",
+      "room=a%0a",
+      `cursor=${"a".repeat(201)}`,
+    ]
+  ) {
     assert.deepEqual(await refusal(query(bad)), { status: 400, code: "invalid_request" }, bad);
   }
 });
