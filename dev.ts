@@ -4,7 +4,9 @@
  * is the main module. `deno run -A dev.ts build` only builds.
  */
 import { Builder } from "fresh/dev";
+import { updateStyles } from "./core/services/styles.ts";
 
+await updateStyles(import.meta.dirname!);
 const builder = new Builder();
 if (Deno.args.includes("build")) {
   await builder.build();

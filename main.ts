@@ -6,6 +6,7 @@
  */
 import { App, staticFiles } from "fresh";
 import type { State } from "./routes/(_shared)/define.ts";
+import { updateStyles } from "./core/services/styles.ts";
 import { runProgram } from "./core/services/program.ts";
 import type { Serve } from "./core/services/http_server.ts";
 import type { ControlPlane } from "./core/services/control_plane.ts";
@@ -22,9 +23,10 @@ app.use(async (ctx) => {
 });
 app.fsRoutes();
 
-/** Builds what is out of date in `_fresh/`, and gives the handler that serves it. */
+/** Builds what is out of date in `_fresh/` and static/app.css, and gives the handler that serves it. */
 async function loadHandler(): Promise<(request: Request, info: Deno.ServeHandlerInfo) => Promise<Response>> {
   const { Builder } = await import("fresh/dev");
+  await updateStyles(import.meta.dirname!);
   await new Builder({ root: import.meta.dirname! }).build();
   const entry = new URL("./_fresh/server.js", import.meta.url).href;
   const { default: server } = await import(entry);

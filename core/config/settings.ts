@@ -260,6 +260,13 @@ export const SETTINGS = {
     "Kept log lines per job; more are counted.",
     { unit: "lines" },
   ),
+  maxSseClients: setting(
+    "GREENROOM_MAX_SSE_CLIENTS",
+    integer(1, 100_000),
+    2_000,
+    "Streams of live updates at once.",
+    { unit: "clients" },
+  ),
   retentionDays: setting(
     "GREENROOM_RETENTION_DAYS",
     integer(1, 3_650),

@@ -148,7 +148,9 @@ export class Dispatcher {
     if (!isCancelled && !isFinalDispatchState(found.dispatch.state)) {
       return refused({ code: "owned_elsewhere", dispatchId: id });
     }
-    return { ok: true, dispatch: viewOfDispatch(found), wasEnded: !isCancelled };
+    const view = viewOfDispatch(found);
+    if (isCancelled && !live) this.#options.live.announce(view, { kind: "ended" });
+    return { ok: true, dispatch: view, wasEnded: !isCancelled };
   }
 
   /** A new dispatch like an ended one, with `retryOf`; other metadata when given. */
@@ -203,6 +205,7 @@ export class Dispatcher {
       if (!isQueued) this.#options.live.forgetIfIdle(dispatch.id);
     }
     if (!isQueued) return await this.#explainNotStored(accepted);
+    queued.requested();
     if (dispatch.placement === "livekit") this.#options.placement.place(queued);
     else this.#options.wakeQueue();
     return { ok: true, live: queued, isNew: true };

@@ -12,6 +12,7 @@ import type { JobEnd } from "../runtime/job_end.ts";
 import type { JobRunner, LivekitJobLink, RunningJob } from "../runtime/job_runner.ts";
 import type { LogWriter } from "../runtime/log_writer.ts";
 import type { SlotLogLine } from "../runtime/slot.ts";
+import type { JobView } from "./dispatch_view.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
 
 export interface JobStarterOptions {
@@ -21,6 +22,8 @@ export interface JobStarterOptions {
   live: LiveDispatches;
   livekit: LivekitServer;
   shutdownGraceMs: number;
+  /** For whoever follows the job's output now; must not throw. */
+  onLog?: (job: JobView, line: SlotLogLine) => void;
   /** A slot is free again: something may be waiting for it. */
   onSlotFreed: () => void;
 }
@@ -64,7 +67,7 @@ export class JobStarter {
       },
       {
         stage: (stage, at, pid) => live.stage(stage, at, pid),
-        log: (line) => this.#options.logs.add(logLineOf(job.id, job.attempt, line)),
+        log: (line) => this.#log(job, line),
         ended: (end, at) => this.#ended(live, end, at),
       },
       () => {
@@ -74,13 +77,18 @@ export class JobStarter {
     );
   }
 
+  #log(job: JobView, line: SlotLogLine): void {
+    this.#options.logs.add(logLineOf(job.id, job.attempt, line));
+    this.#options.onLog?.(job, line);
+  }
+
   #ended(live: LiveDispatch, end: JobEnd, at: Date): void {
-    live.jobEnded(end, at, end.outcome === "failed" ? explainFailure(end.failure) : null);
     const { job } = live;
+    // Before the end is told, because listeners leave with it.
     if (job && end.outcome === "failed" && end.failure.stack !== undefined) {
-      const { stack } = end.failure;
-      this.#options.logs.add(logLineOf(job.id, job.attempt, { level: "error", message: stack, at }));
+      this.#log(job, { level: "error", message: end.failure.stack, at });
     }
+    live.jobEnded(end, at, end.outcome === "failed" ? explainFailure(end.failure) : null);
     void this.#options.logs.flush(live.job?.id);
     this.#options.live.forgetIfIdle(live.view.id);
   }

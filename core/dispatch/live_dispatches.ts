@@ -11,15 +11,21 @@ import type { JobEnd } from "../runtime/job_end.ts";
 import { isFinalDispatchState } from "../../db/lifecycle.ts";
 import type { DispatchView, JobView } from "./dispatch_view.ts";
 import type { Wait } from "./dispatch_request.ts";
+import type { DispatchChange } from "./dispatch_updates.ts";
+
+/** Told of every change; it must neither throw nor keep the view, which goes on changing. */
+export type OnDispatchChange = (view: DispatchView, change: DispatchChange) => void;
 
 export type WaitOutcome = "reached" | "ended" | "timed_out";
 
 export class LiveDispatch {
   readonly view: DispatchView;
   readonly #waiters = new Set<() => void>();
+  readonly #onChange: OnDispatchChange;
 
-  constructor(view: DispatchView) {
+  constructor(view: DispatchView, onChange: OnDispatchChange = () => {}) {
     this.view = view;
+    this.#onChange = onChange;
   }
 
   /** The present job: the last attempt. */
@@ -35,12 +41,17 @@ export class LiveDispatch {
     return this.#waiters.size > 0;
   }
 
+  /** It is stored, and waits for a slot or for LiveKit. */
+  requested(): void {
+    this.#changed({ kind: "requested" });
+  }
+
   assigned(job: JobView): void {
     this.view.jobs.push(job);
     this.view.state = "placed";
     this.view.waitingReason = null;
     this.view.stages.assignedAt = job.stages.assignedAt;
-    this.#changed();
+    this.#changed({ kind: "assigned" });
   }
 
   stage(stage: "entered" | "connected" | "ready", at: Date, pid: number | null): void {
@@ -54,7 +65,7 @@ export class LiveDispatch {
       job.state = "running";
       this.view.state = "running";
     }
-    this.#changed();
+    this.#changed({ kind: "stage", stage });
   }
 
   jobEnded(end: JobEnd, at: Date, explanation: FailureExplanation | null): void {
@@ -81,12 +92,12 @@ export class LiveDispatch {
     this.view.stages.endedAt = at.toISOString();
     this.view.waitingReason = null;
     this.view.failure = failure;
-    this.#changed();
+    this.#changed({ kind: "ended" });
   }
 
   waits(reason: string | null): void {
     this.view.waitingReason = reason;
-    this.#changed();
+    this.#changed({ kind: "waits" });
   }
 
   /** Resolves as soon as the dispatch has got as far as `wait`, has ended before that, or the time is over. */
@@ -116,13 +127,20 @@ export class LiveDispatch {
     return wait === "done" ? "reached" : "ended";
   }
 
-  #changed(): void {
+  /** Who waits is answered first. */
+  #changed(change: DispatchChange): void {
     for (const waiter of [...this.#waiters]) waiter();
+    this.#onChange(this.view, change);
   }
 }
 
 export class LiveDispatches {
   readonly #byId = new Map<string, LiveDispatch>();
+  readonly #onChange: OnDispatchChange;
+
+  constructor({ onChange = () => {} }: { onChange?: OnDispatchChange } = {}) {
+    this.#onChange = onChange;
+  }
 
   get size(): number {
     return this.#byId.size;
@@ -132,9 +150,14 @@ export class LiveDispatches {
   track(view: DispatchView): LiveDispatch {
     const known = this.#byId.get(view.id);
     if (known) return known;
-    const live = new LiveDispatch(view);
+    const live = new LiveDispatch(view, this.#onChange);
     this.#byId.set(view.id, live);
     return live;
+  }
+
+  /** Tells of a change to a dispatch that is not kept here, because it only waited in the queue. */
+  announce(view: DispatchView, change: DispatchChange): void {
+    this.#onChange(view, change);
   }
 
   find(id: string): LiveDispatch | null {

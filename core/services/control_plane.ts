@@ -13,6 +13,7 @@ import type { Config } from "../config/settings.ts";
 import type { ApiKeys } from "../auth/api_keys.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { JobStarter } from "../dispatch/job_starter.ts";
+import { publishDispatchChange, publishJobLog } from "../dispatch/dispatch_updates.ts";
 import { LiveDispatches } from "../dispatch/live_dispatches.ts";
 import { LivekitIntake } from "../dispatch/livekit_intake.ts";
 import { LivekitPlacement } from "../dispatch/livekit_placement.ts";
@@ -37,7 +38,10 @@ import { startDatabase } from "./start_database.ts";
 import { startLivekit } from "./start_livekit.ts";
 import { InstancePresence } from "../coordination/instance_presence.ts";
 import { recoverPreviousInstance } from "../coordination/previous_instance.ts";
+import { FleetUpdates } from "../updates/fleet_updates.ts";
+import { Hub } from "../updates/hub.ts";
 import { WorkerFleet } from "../worker/worker_fleet.ts";
+import { fleetSnapshot } from "./fleet_snapshot.ts";
 
 export type Phase = "starting" | "running" | "draining" | "stopping" | "stopped";
 
@@ -57,6 +61,8 @@ export interface Parts {
   claimer: QueueClaimer;
   placement: LivekitPlacement;
   workers: WorkerFleet;
+  hub: Hub;
+  fleetUpdates: FleetUpdates;
 }
 
 export interface ControlPlaneOptions {
@@ -229,7 +235,8 @@ export class ControlPlane {
       (agent) => catalog.find(agent)?.descriptor?.maxJobs ?? Infinity,
     );
     const pool = new SlotPool({ settings: config, environment, logger });
-    const live = new LiveDispatches();
+    const hub = new Hub({ instanceId, maxClients: config.maxSseClients, logger });
+    const live = new LiveDispatches({ onChange: (view, change) => publishDispatchChange(hub, view, change) });
     const logs = new LogWriter({ database, maxLinesPerJob: config.maxLogLinesPerJob, logger });
     const runner = new JobRunner({ database, actor, logger, pool, giveUpMs: RECORD_GIVE_UP_MS });
     const placement = new LivekitPlacement({ database, api, live, actor, logger });
@@ -241,6 +248,7 @@ export class ControlPlane {
       live,
       livekit,
       shutdownGraceMs: config.shutdownGraceMs,
+      onLog: (job, line) => publishJobLog(hub, job, line),
       onSlotFreed: wakeQueue,
     });
     const claimer = new QueueClaimer({
@@ -285,6 +293,8 @@ export class ControlPlane {
       isDebug: config.livekitWsDebug,
       onTrouble: () => livekitHealth.suspect(),
     });
+    const watched = { instanceId, admission, pool, workers, livekitHealth };
+    const fleetUpdates = new FleetUpdates({ hub, snapshot: () => fleetSnapshot(watched), logger });
     return {
       config,
       instanceId,
@@ -301,16 +311,22 @@ export class ControlPlane {
       claimer,
       placement,
       workers,
+      hub,
+      fleetUpdates,
     };
   }
 
   async #startParts(parts: Parts): Promise<void> {
-    const { logs, livekitHealth, workers, claimer, pool, catalog, livekit } = parts;
+    const { logs, livekitHealth, workers, claimer, pool, catalog, livekit, hub, fleetUpdates } = parts;
     // The first token of a process takes 14 ms to sign; better now than in a request.
     await mintWorkerToken(livekit.credentials());
     pool.setAgents(catalog.poolAgents(this.#config.warmSlots));
     livekitHealth.onChange((isReachable) => isReachable && claimer.wake());
-    for (const service of [logs, livekitHealth, workers, claimer]) await this.#supervisor.add(service);
+    livekitHealth.onChange(() => fleetUpdates.touch());
+    parts.admission.onChange(() => fleetUpdates.touch());
+    for (const service of [hub, fleetUpdates, logs, livekitHealth, workers, claimer]) {
+      await this.#supervisor.add(service);
+    }
     await this.#presence?.setState("running");
     this.parts = parts;
     this.phase = "running";

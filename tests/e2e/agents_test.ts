@@ -9,7 +9,7 @@ Deno.test.beforeAll(async () => {
     env: { GREENROOM_HOST_TIMEOUT_MS: "3000", GREENROOM_WARM_SLOTS: "1" },
   });
 });
-Deno.test.afterAll(() => greenroom.stop());
+Deno.test.afterAll(() => greenroom?.stop());
 
 interface AgentView {
   name: string;

@@ -23,7 +23,7 @@ Deno.test.beforeAll(async () => {
   routes = await findRoutes(ROUTES);
   greenroom = await Greenroom.start({ agents: [] });
 });
-Deno.test.afterAll(() => greenroom.stop());
+Deno.test.afterAll(() => greenroom?.stop());
 
 /** Fresh's file routing: the path is the file; "_" files and "(group)" folders are none. */
 async function findRoutes(folder: string): Promise<Route[]> {

@@ -9,7 +9,7 @@ Deno.test.beforeAll(async () => {
   greenroom = await Greenroom.start();
   await greenroom.logged("registered with LiveKit");
 });
-Deno.test.afterAll(() => greenroom.stop());
+Deno.test.afterAll(() => greenroom?.stop());
 
 Deno.test("POST /dispatches answers 201 with the agent ready, when asked to wait for ready", async () => {
   const { status, body, headers } = await greenroom.dispatch({ agent: "echo", room: "direct" });

@@ -10,7 +10,7 @@ Deno.test.beforeAll(async () => {
     env: { GREENROOM_WARM_SLOTS: "0", MAX_CONCURRENT_JOBS: "2", GREENROOM_SHUTDOWN_GRACE_MS: "500" },
   });
 });
-Deno.test.afterAll(() => greenroom.stop());
+Deno.test.afterAll(() => greenroom?.stop());
 
 interface End {
   dispatch: string;

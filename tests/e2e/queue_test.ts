@@ -14,7 +14,7 @@ Deno.test.beforeAll(async () => {
   });
   running = await fillSlots();
 });
-Deno.test.afterAll(() => greenroom.stop());
+Deno.test.afterAll(() => greenroom?.stop());
 
 function fillSlots(): Promise<Answer[]> {
   const rooms = Array.from({ length: MAX_JOBS }, (_, i) => `running-${i}`);

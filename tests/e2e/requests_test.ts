@@ -6,7 +6,7 @@ let greenroom: Greenroom;
 Deno.test.beforeAll(async () => {
   greenroom = await Greenroom.start({ agents: ["echo", "picky"], env: { GREENROOM_WARM_SLOTS: "1" } });
 });
-Deno.test.afterAll(() => greenroom.stop());
+Deno.test.afterAll(() => greenroom?.stop());
 
 /** Checks what every problem has, and gives status, code and the named fields. */
 function refusalOf({ status, headers, body }: Answer): { status: number; code: string; fields: string[] } {

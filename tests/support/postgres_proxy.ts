@@ -4,7 +4,9 @@
  * to find the end of an answer: frames of a type byte and a length (postgresql.org, "Message Formats").
  */
 import { join } from "node:path";
+import { type Database, openDatabase } from "../../db/client.ts";
 import type { DatabaseConnection } from "../../db/embedded.ts";
+import { eventually } from "./eventually.ts";
 
 export interface PostgresProxy extends AsyncDisposable {
   /** Where clients connect. */
@@ -26,6 +28,25 @@ const HEADER_BYTES = 5;
 interface Loss {
   tag: string;
   happened: PromiseWithResolvers<void>;
+}
+
+/** Runs `work` with a client of one connection that goes through a proxy. */
+export async function withProxiedDatabase(
+  target: DatabaseConnection,
+  work: (database: Database, proxy: PostgresProxy) => Promise<void>,
+): Promise<void> {
+  await using proxy = await startPostgresProxy(target);
+  const limits = { poolSize: 1, connectTimeoutMs: 2_000, statementTimeoutMs: 5_000 };
+  const database = openDatabase({ source: proxy.connection, ...limits });
+  try {
+    await database.warm();
+    await work(database, proxy);
+  } finally {
+    proxy.restore();
+    // The driver ends a connection whose last attempt failed only after a time-out.
+    await eventually(() => database.warm().then(() => true));
+    await database.close();
+  }
 }
 
 export async function startPostgresProxy(target: DatabaseConnection): Promise<PostgresProxy> {

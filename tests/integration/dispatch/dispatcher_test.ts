@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { sql } from "drizzle-orm";
 import type { DispatchRequest } from "../../../core/dispatch/dispatch_request.ts";
 import type { RequestResult, WaitFor } from "../../../core/dispatch/dispatcher.ts";
-import { type Database, openDatabase } from "../../../db/client.ts";
 import { upsertAgent } from "../../../db/agents.ts";
 import { assignLivekitJob } from "../../../db/dispatches.ts";
 import { findDispatch, listDispatches, listJobs } from "../../../db/dispatch_reads.ts";
@@ -17,7 +16,7 @@ import {
 } from "../../support/dispatch_fixture.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
-import { type PostgresProxy, startPostgresProxy } from "../../support/postgres_proxy.ts";
+import { withProxiedDatabase } from "../../support/postgres_proxy.ts";
 
 const PAGE = { limit: 200, cursor: null };
 const UNKNOWN = "01890000-0000-7000-8000-000000000000";
@@ -52,23 +51,6 @@ async function refusal(asked: Promise<{ ok: boolean }>) {
   const result = await asked;
   assert.ok("refusal" in result);
   return result.refusal as { code: string } & Record<string, unknown>;
-}
-
-/** An instance whose database is reached through a proxy that can be told to misbehave. */
-async function withProxy(
-  work: (instance: DispatchFixture, proxy: PostgresProxy) => Promise<void>,
-  maxJobs = 5,
-): Promise<void> {
-  await using proxy = await startPostgresProxy(test.connection);
-  const limits = { poolSize: 2, connectTimeoutMs: 2_000, statementTimeoutMs: 5_000 };
-  const database: Database = openDatabase({ source: proxy.connection, ...limits });
-  try {
-    await database.warm();
-    await work(dispatchFixture(database, { maxJobs }), proxy);
-  } finally {
-    proxy.restore();
-    await database.close();
-  }
 }
 
 Deno.test("Dispatcher stores and starts a request at once when a slot is free", async () => {
@@ -117,7 +99,8 @@ Deno.test("a request never overtakes one of its rank that waits, though a slot i
 for (const isFull of [false, true]) {
   const what = isFull ? "to be queued" : "to be placed";
   Deno.test(`a request ${what} throws when the database is gone, and leaves no slot and no memory behind`, () =>
-    withProxy(async (instance, proxy) => {
+    withProxiedDatabase(test.connection, async (database, proxy) => {
+      const instance = dispatchFixture(database, { maxJobs: isFull ? 1 : 5 });
       if (isFull) await accepted(instance);
       const before = { used: instance.admission.snapshot().used, live: instance.live.size };
       proxy.refuse();
@@ -129,7 +112,7 @@ for (const isFull of [false, true]) {
       const again = await eventually(() => ask(instance).catch(() => null));
       assert.ok(again.ok);
       assert.equal(again.dispatch.state, isFull ? "queued" : "placed");
-    }, isFull ? 1 : 5));
+    }));
 }
 
 Deno.test("a statement that the database refuses frees its slot", async () => {

@@ -3,14 +3,13 @@ import { sql } from "drizzle-orm";
 import { createLogger } from "../../../core/lifecycle/logger.ts";
 import type { JobEnd } from "../../../core/runtime/job_end.ts";
 import { JobRecorder } from "../../../core/runtime/job_recorder.ts";
-import { openDatabase } from "../../../db/client.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
 import { endJob, findJobChangeId, type JobKey } from "../../../db/jobs.ts";
 import { rows } from "../../../db/statement.ts";
 import { dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
-import { type PostgresProxy, startPostgresProxy } from "../../support/postgres_proxy.ts";
+import { type PostgresProxy, withProxiedDatabase } from "../../support/postgres_proxy.ts";
 
 const SUCCEEDED: JobEnd = { outcome: "succeeded", endReason: "entry_returned" };
 const TRIES_MS = 60_000;
@@ -41,23 +40,16 @@ async function withRecorder(work: (scene: Scene) => Promise<void>, giveUpMs = TR
   const result = await instance.dispatcher.request({ agent: "echo", room: "room" }, REQUESTER, NO_WAIT);
   const key = instance.jobs.plans[0]?.key;
   assert.ok(result.ok && key);
-  await using proxy = await startPostgresProxy(test.connection);
-  const limits = { poolSize: 1, connectTimeoutMs: 2_000, statementTimeoutMs: 5_000 };
-  const database = openDatabase({ source: proxy.connection, ...limits });
   const logged: string[] = [];
   const logger = createLogger({
     level: "debug",
     format: "json",
     write: (line) => void logged.push(JSON.parse(line).message),
   });
-  try {
-    await database.warm();
+  await withProxiedDatabase(test.connection, async (database, proxy) => {
     const recorder = new JobRecorder(key, { database, actor: "instance:test", logger, giveUpMs });
     await work({ recorder, proxy, key, logged });
-  } finally {
-    proxy.restore();
-    await database.close();
-  }
+  });
 }
 
 async function stored({ dispatchId }: JobKey) {

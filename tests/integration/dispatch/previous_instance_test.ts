@@ -50,8 +50,8 @@ function recover(previousInstanceId: string | null, lines: string[] = []): Promi
 
 Deno.test("recoverPreviousInstance ends the dead instance's jobs as lost, entered or not, and leaves others' alone", async () => {
   const [dead, alive] = [await startedInstance(), await startedInstance()];
-  const [assigned, entered, waiting] = [await ask(dead), await ask(dead), await ask(dead)];
   const others = await ask(alive);
+  const [assigned, entered, waiting] = [await ask(dead), await ask(dead), await ask(dead)];
   const change = () => ({ changeId: crypto.randomUUID(), actor: "test", cause: "test", at: new Date() });
   assert.ok(await markJobEntered(test.database, dead.jobs.plans[1]!.key, 1, change()));
   const lines: string[] = [];
@@ -60,7 +60,7 @@ Deno.test("recoverPreviousInstance ends the dead instance's jobs as lost, entere
   assert.deepEqual(await stateOf(assigned), lost);
   assert.deepEqual(await stateOf(entered), lost);
   assert.deepEqual(await stateOf(waiting), { dispatch: "queued", job: null, code: null });
-  assert.deepEqual((await stateOf(others))?.job, others ? "assigned" : null);
+  assert.deepEqual(await stateOf(others), { dispatch: "placed", job: "assigned", code: null });
   assert.equal(await instanceState(dead.instanceId), "lost");
   assert.equal(await instanceState(alive.instanceId), "starting");
   assert.equal(lines.length, 1);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { findDispatch, listDispatches, listJobs } from "../../../db/dispatch_reads.ts";
 import type { Database } from "../../../db/client.ts";
-import { openDatabase } from "../../../db/client.ts";
 import {
   agentEntry,
   type DispatchFixture,
@@ -11,7 +10,7 @@ import {
 } from "../../support/dispatch_fixture.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
-import { startPostgresProxy } from "../../support/postgres_proxy.ts";
+import { withProxiedDatabase } from "../../support/postgres_proxy.ts";
 
 let postgres: TestPostgres;
 let test: TestDatabase;
@@ -156,12 +155,8 @@ Deno.test("QueueClaimer leaves dispatches of agents that load or are hosted else
 
 Deno.test("QueueClaimer gives its slots back when the database is gone, and goes on when it is back", async () => {
   const ids = await queue(test.database, 3);
-  await using proxy = await startPostgresProxy(test.connection);
-  const limits = { poolSize: 2, connectTimeoutMs: 2_000, statementTimeoutMs: 5_000 };
-  const database = openDatabase({ source: proxy.connection, ...limits });
-  const instance = dispatchFixture(database);
-  try {
-    await database.warm();
+  await withProxiedDatabase(test.connection, async (database, proxy) => {
+    const instance = dispatchFixture(database);
     proxy.refuse();
     await assert.rejects(instance.claimer.claimOnce());
     assert.equal(instance.admission.snapshot().used, 0);
@@ -170,29 +165,22 @@ Deno.test("QueueClaimer gives its slots back when the database is gone, and goes
       await eventually(() => instance.jobs.count === 3);
     });
     assert.deepEqual(dispatchIds(instance), ids);
-  } finally {
-    await database.close();
-  }
+  });
 });
 
 Deno.test("QueueClaimer starts every dispatch that it claimed, also when the database goes right after the claim", async () => {
   const ids = await queue(test.database, 3);
-  await using proxy = await startPostgresProxy(test.connection);
-  const limits = { poolSize: 1, connectTimeoutMs: 2_000, statementTimeoutMs: 5_000 };
-  const database = openDatabase({ source: proxy.connection, ...limits });
-  const instance = dispatchFixture(database);
-  const start = instance.jobs.start.bind(instance.jobs);
-  instance.jobs.start = (...args) => {
-    proxy.refuse();
-    return start(...args);
-  };
-  try {
+  await withProxiedDatabase(test.connection, async (database, proxy) => {
+    const instance = dispatchFixture(database);
+    const start = instance.jobs.start.bind(instance.jobs);
+    instance.jobs.start = (...args) => {
+      proxy.refuse();
+      return start(...args);
+    };
     assert.equal(await instance.claimer.claimOnce(), 3);
     assert.deepEqual(dispatchIds(instance), ids);
     assert.equal(instance.admission.snapshot().used, 3);
-  } finally {
-    await database.close();
-  }
+  });
 });
 
 Deno.test("a queue that nobody serves keeps every dispatch", async () => {

@@ -54,6 +54,7 @@ const EXAMPLES: Record<SettingName, { good: [string, unknown][]; bad: string[] }
   claimPollMs: range(10, 60_000),
   maxWaiters: range(1, 100_000),
   maxLogLinesPerJob: range(0, 1_000_000),
+  maxSseClients: range(1, 100_000),
   retentionDays: range(1, 3_650),
 };
 

@@ -73,6 +73,17 @@ Deno.test("checkMetadata tells a host that gave no answer from metadata that is 
   });
 });
 
+Deno.test("checkMetadata refuses what Postgres can't keep, given or made by the schema, however deep it lies", async () => {
+  const nested = (levels: number) => JSON.parse("[".repeat(levels) + "]".repeat(levels));
+  const bad = ["\0", { a: [{ b: "x\0" }] }, { "\0": 1 }, { a: "\ud800" }, { a: nested(100) }, { a: nested(20_000) }];
+  for (const given of bad) {
+    const verdict = await checkMetadata(agentWith(null).entry, given, Infinity);
+    assert.ok(!verdict.ok && verdict.refusal.code === "invalid_metadata");
+  }
+  assert.ok((await checkMetadata(agentWith(null).entry, { a: nested(99) }, Infinity)).ok);
+  assert.equal((await checkMetadata(agentWith({}).entry, '{"a":"\\u0000"}', Infinity)).ok, false);
+});
+
 Deno.test("priority is taken out of the metadata before validation, unless the schema names it or it is none of ours", async () => {
   const without = agentWith({ properties: { a: {} } });
   await checkMetadata(without.entry, { a: 1, priority: "high" }, MAX_BYTES);

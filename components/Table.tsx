@@ -1,0 +1,10 @@
+/** A table inside its own focusable region, the only thing that scrolls sideways. */
+import type { ComponentChildren } from "preact";
+
+export function TableRegion({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    <div class="scroll-x" tabIndex={0} role="region" aria-label={`${label}, scrolls sideways`}>
+      <table class="grid-table">{children}</table>
+    </div>
+  );
+}

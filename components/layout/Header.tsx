@@ -1,0 +1,43 @@
+import type { ComponentChildren } from "preact";
+import CommandPalette from "../../islands/CommandPalette.tsx";
+import LiveBadge from "../../islands/LiveBadge.tsx";
+import ThemeChoice from "../../islands/ThemeChoice.tsx";
+import WallClock from "../../islands/WallClock.tsx";
+import { Icon } from "../Icon.tsx";
+
+interface Props {
+  title: ComponentChildren;
+  theme: string;
+  /** Who is signed in, with role; null: nobody. */
+  account: string | null;
+  now: string;
+}
+
+/** The same on every page: where one is, search, whether the page is live, the time, colours, account. */
+export function Header({ title, theme, account, now }: Props) {
+  return (
+    <header class="sticky top-0 z-30 flex h-14 items-center gap-3 border-b border-base-300 bg-base-200/95 px-4 lg:px-6">
+      <a href="/" class="md:hidden" aria-label="Greenroom, overview" aria-current="false">
+        <Icon name="mark" class="size-5" />
+      </a>
+      {title}
+      <div class="ml-auto flex items-center gap-2 lg:gap-3">
+        <CommandPalette />
+        <LiveBadge />
+        <WallClock now={now} />
+        <ThemeChoice initial={theme} />
+        {account !== null && (
+          <a
+            href="/account"
+            class="btn btn-ghost btn-sm btn-square hidden sm:inline-flex"
+            aria-label={`Signed in as ${account}. Account`}
+            title={`Signed in as ${account}`}
+            aria-current="false"
+          >
+            <Icon name="i-user" />
+          </a>
+        )}
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,22 @@
+/** The pages, in the order of the navigation; groups are set apart by a line. */
+export interface NavigationItem {
+  href: string;
+  title: string;
+  icon: string;
+  /** Key after `g` that goes there. */
+  key: string;
+  group: "look" | "act" | "end";
+}
+
+export const NAVIGATION: readonly NavigationItem[] = [
+  { href: "/dispatch", title: "Dispatch", icon: "i-dispatch", key: "d", group: "act" },
+];
+
+/** Pages that a phone's bar shows; the others are behind "More". */
+export const PHONE_PAGES = ["/", "/jobs", "/dispatch", "/recover"];
+
+/** The item that a path belongs to: a dispatch's own page belongs to Jobs. */
+export function currentItem(pathname: string): NavigationItem | null {
+  const path = /^\/dispatches\//.test(pathname) ? "/jobs" : pathname;
+  return NAVIGATION.find(({ href }) => href === path || (href !== "/" && path.startsWith(`${href}/`))) ?? null;
+}

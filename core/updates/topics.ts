@@ -1,0 +1,46 @@
+/**
+ * What can be listened to. Events of each topic (data is JSON):
+ *
+ *   dispatches      `dispatch`: a dispatch as GET /api/v1/dispatches/{id} shows it, without its metadata, at every change
+ *   dispatch:<id>   `stage`, `state`, `log`, `end` of one dispatch
+ *   fleet           `fleet`: slots, workers and LiveKit as this instance sees them, at most twice a second
+ *   load            `load`: the newest sample, every 5 s
+ *
+ * Every stream begins with `hello`. `gap` says that events were missed: fetch anew what is shown.
+ * Events are of the instance that serves the stream; changes that other instances make are not among them yet.
+ */
+
+const MAX_TOPICS = 20;
+const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+const TOPIC = new RegExp(`^(dispatches|fleet|load|dispatch:${UUID})$`);
+
+/** Events kept per family of topics, for clients that resume: number and bytes. */
+export const HISTORY_LIMITS = {
+  dispatches: { maxEvents: 2_000, maxBytes: 4_194_304 },
+  dispatch: { maxEvents: 4_000, maxBytes: 8_388_608 },
+  fleet: { maxEvents: 20, maxBytes: 1_048_576 },
+  load: { maxEvents: 20, maxBytes: 1_048_576 },
+} as const;
+
+export type TopicFamily = keyof typeof HISTORY_LIMITS;
+
+export function familyOf(topic: string): TopicFamily {
+  if (topic === "dispatches" || topic === "fleet" || topic === "load") return topic;
+  return "dispatch";
+}
+
+export function dispatchTopic(dispatchId: string): string {
+  return `dispatch:${dispatchId}`;
+}
+
+/** Topics from "a,b", or what is wrong with it. */
+export function parseTopics(text: string): { ok: true; topics: string[] } | { ok: false; message: string } {
+  const topics = [...new Set(text.split(",").map((topic) => topic.trim()).filter((topic) => topic !== ""))];
+  if (topics.length === 0) return { ok: false, message: "must name at least one topic" };
+  if (topics.length > MAX_TOPICS) return { ok: false, message: `must name at most ${MAX_TOPICS} topics` };
+  const unknown = topics.find((topic) => !TOPIC.test(topic));
+  if (unknown !== undefined) {
+    return { ok: false, message: `"${unknown.slice(0, 80)}" is none of dispatches, fleet, load, dispatch:<id>` };
+  }
+  return { ok: true, topics };
+}

@@ -1,0 +1,57 @@
+import { Header } from "../components/layout/Header.tsx";
+import { currentItem } from "../components/layout/navigation.ts";
+import { PhoneNavigation } from "../components/layout/PhoneNavigation.tsx";
+import { SideNavigation } from "../components/layout/SideNavigation.tsx";
+import { Icon } from "../components/Icon.tsx";
+import { shortId } from "../components/format.ts";
+import { define } from "./(_shared)/define.ts";
+import { themeOf } from "./(_shared)/theme.ts";
+
+/** Navigation, header and main, around every page that does not skip it (sign-in does). */
+export default define.layout(({ Component, state, url, req }) => {
+  const { parts } = state.controlPlane;
+  const current = currentItem(url.pathname);
+  const notes = {
+    "/jobs": parts && `${parts.admission.snapshot().used} live`,
+    "/workers": parts && String(parts.workers.list().length),
+  };
+  return (
+    <>
+      <a
+        href="#main"
+        class="btn btn-primary btn-sm absolute left-2 top-2 z-50 -translate-y-20 focus:translate-y-0"
+        aria-current="false"
+      >
+        Skip to content
+      </a>
+      <div class="min-h-screen md:grid md:grid-cols-[3.75rem_minmax(0,1fr)] xl:grid-cols-[13rem_minmax(0,1fr)]">
+        <SideNavigation current={current} notes={notes} problems={0} />
+        <div class="min-w-0">
+          <Header
+            title={<PageTitle pathname={url.pathname} title={current?.title ?? "Greenroom"} />}
+            theme={themeOf(req)}
+            account={state.principal?.name ?? null}
+            now={new Date().toISOString()}
+          />
+          <main id="main" tabIndex={-1} class="p-4 pb-24 outline-none md:pb-8 lg:p-6">
+            <Component />
+          </main>
+        </div>
+      </div>
+      <PhoneNavigation current={current} problems={0} />
+    </>
+  );
+});
+
+/** A dispatch's page has its own heading and shows here the way to it. */
+function PageTitle({ pathname, title }: { pathname: string; title: string }) {
+  const id = /^\/dispatches\/([^/]+)/.exec(pathname)?.[1];
+  if (id === undefined) return <h1 class="truncate text-lg font-bold tracking-tight">{title}</h1>;
+  return (
+    <nav aria-label="Where you are" class="flex min-w-0 items-center gap-1.5 text-muted">
+      <a class="row-link" href="/jobs" aria-current="false">{title}</a>
+      <Icon name="i-right" class="size-3.5 flex-none" />
+      <b class="id truncate font-semibold text-base-content">{shortId(id)}</b>
+    </nav>
+  );
+}
