@@ -76,7 +76,8 @@ export default function CommandPalette() {
                 </a>
               </li>
             ))}
-            {matches.length === 0 && <li class="px-2.5 py-1.5 text-muted">Enter searches jobs for “{query.trim()}”.</li>}
+            {matches.length === 0 && <li class="px-2.5 py-1.5 text-muted">Enter searches jobs for “{query.trim()}”.
+            </li>}
           </ul>
         </form>
       </dialog>

@@ -4,7 +4,6 @@ import { define } from "./(_shared)/define.ts";
 import { themeOf } from "./(_shared)/theme.ts";
 
 export default define.layout(({ Component, state, url, req }) => {
-  const { csrfToken } = state as { csrfToken?: string };
   const title = currentItem(url.pathname)?.title;
   return (
     <html lang="en" data-theme={themeOf(req) === "" ? undefined : themeOf(req)}>
@@ -12,7 +11,7 @@ export default define.layout(({ Component, state, url, req }) => {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        {csrfToken !== undefined && <meta name="csrf" content={csrfToken} />}
+        {state.csrfToken && <meta name="csrf" content={state.csrfToken} />}
         <title>{title === undefined ? "Greenroom" : `${title} · Greenroom`}</title>
         <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
         <link

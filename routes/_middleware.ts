@@ -1,9 +1,36 @@
-import { define } from "./(_shared)/define.ts";
-import { isOpen, unauthorized } from "./(_shared)/access.ts";
+import type { Context } from "fresh";
+import { withSecurityHeaders } from "../core/auth/security_headers.ts";
+import { actorOf, addressOf, unnamedAction } from "./(_shared)/access.ts";
+import { define, type State } from "./(_shared)/define.ts";
+import { guardRequest, isWrite } from "./(_shared)/guard.ts";
 
-/** Authenticates every request; what is not open and has no valid key ends here. */
+/** Files and built chunks are not answered here: all else may hold what not everybody may see. */
+const NO_STORE = [["cache-control", "no-store"]] as const;
+
+/** Nothing passes unguarded; what was written or refused is recorded; what was thrown is recorded and thrown on. */
 export default define.middleware(async (ctx) => {
-  ctx.state.principal = await ctx.state.controlPlane.apiKeys.authenticate(ctx.req.headers.get("authorization"));
-  if (ctx.state.principal === null && !isOpen(ctx.url.pathname)) return unauthorized();
-  return await ctx.next();
+  const { parts } = ctx.state.controlPlane;
+  let status = 500;
+  try {
+    const response = await guardRequest(ctx) ?? await ctx.next();
+    status = response.status;
+    return withSecurityHeaders(response, parts?.livekit.publicUrl ?? null, NO_STORE);
+  } finally {
+    recordInAuditLog(ctx, status);
+  }
 });
+
+/** Requests of nobody are not recorded: anyone could fill the log. Sign-in records its own. */
+function recordInAuditLog(ctx: Context<State>, status: number): void {
+  const { principal, audit } = ctx.state;
+  const isRefused = status === 401 || status === 403;
+  if (principal === null || !(isWrite(ctx.req) || (audit !== undefined && isRefused))) return;
+  ctx.state.controlPlane.auth.audit.add({
+    actor: actorOf(principal),
+    role: principal.role,
+    action: audit?.action ?? unnamedAction(ctx),
+    target: audit?.target ?? null,
+    outcome: isRefused ? "refused" : audit?.outcome ?? (status < 400 ? "ok" : "failed"),
+    fields: { method: ctx.req.method, path: ctx.url.pathname.slice(0, 200), status, address: addressOf(ctx.info) },
+  });
+}

@@ -9,6 +9,7 @@ export interface NavigationItem {
 }
 
 export const NAVIGATION: readonly NavigationItem[] = [
+  { href: "/", title: "Overview", icon: "i-overview", key: "o", group: "look" },
   { href: "/dispatch", title: "Dispatch", icon: "i-dispatch", key: "d", group: "act" },
 ];
 

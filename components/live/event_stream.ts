@@ -9,7 +9,7 @@
 import { signal } from "@preact/signals";
 
 export interface LiveEvent {
-  /** `dispatch`, `stage`, `state`, `log`, `end`, `fleet`, `load`; `gap` and `caught_up`: fetch anew what is shown. */
+  /** `dispatch`, `stage`, `state`, `log`, `end`, `fleet`, `load`; `hello`, `gap` and `caught_up`: fetch anew what is shown. */
   name: string;
   data: unknown;
 }
@@ -81,7 +81,7 @@ function open(): void {
   for (const name of EVENT_NAMES) {
     opened.addEventListener(name, (event) => {
       isAlive();
-      if (name !== "hello" && name !== "beat") deliver({ name, data: parse(event.data) });
+      if (name !== "beat") deliver({ name, data: parse(event.data) });
     });
   }
 }

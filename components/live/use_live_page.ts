@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { liveState, subscribe } from "./event_stream.ts";
 
 const SETTLE_MS = 60;
-const POLL_MS = 5_000;
+const POLL_MS = 2_000;
 
 export interface LivePage<T> {
   data: T;
@@ -14,8 +14,20 @@ export interface LivePage<T> {
   refresh: () => void;
 }
 
-/** @param topics none: the page stays as it is. `isPaused`: the reader aims at something, so nothing may move. */
-export function useLivePage<T>(initial: T, url: string, topics: readonly string[], isPaused = false): LivePage<T> {
+export interface LiveOptions {
+  /** How long hints are gathered before the one fetch that they cost. */
+  settleMs?: number;
+  /** The reader aims at something, so nothing may move. */
+  isPaused?: boolean;
+}
+
+/** @param topics none: the page stays as it is. */
+export function useLivePage<T>(
+  initial: T,
+  url: string,
+  topics: readonly string[],
+  { settleMs = SETTLE_MS, isPaused = false }: LiveOptions = {},
+): LivePage<T> {
   const [data, setData] = useState(initial);
   const paused = useRef(isPaused);
   paused.current = isPaused;
@@ -34,15 +46,14 @@ export function useLivePage<T>(initial: T, url: string, topics: readonly string[
       try {
         const response = await fetch(url, { signal: ending.signal, headers: { accept: "application/json" } });
         if (response.ok && !paused.current) setData(await response.json());
-      } catch (error) {
-        // The badge shows that the server is away; the next event or poll tries again.
-        if (!ending.signal.aborted) console.debug("could not refresh", error);
+      } catch {
+        // The server is away, and the badge says so: the next event or poll tries again.
       } finally {
         isFetching = false;
         if (isDirty) refresh();
       }
     };
-    const refresh = () => timer ??= setTimeout(fetchNow, SETTLE_MS);
+    const refresh = () => timer ??= setTimeout(fetchNow, settleMs);
     refreshRef.current = refresh;
     const unsubscribe = subscribe(topics, refresh);
     const poll = setInterval(() => {

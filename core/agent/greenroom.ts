@@ -16,8 +16,11 @@ export type {
   JobContext,
   JobInfo,
   JobLog,
+  JobSpan,
+  JobTracer,
   ParticipantFilter,
   ShutdownCallback,
   SlotContext,
+  SpanAttributes,
 } from "./job_context.ts";
 export { FatalError, JobEndedError, RetryableError, ValidationError } from "./errors.ts";

@@ -61,6 +61,29 @@ export interface JobLog {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
+export type SpanAttributes = Record<string, string | number | boolean>;
+
+/** A piece of the job's work, drawn in its trace. It counts once it has ended. */
+export interface JobSpan {
+  /** W3C traceparent, for calls that are part of this span. */
+  readonly traceparent: string;
+  setAttribute(name: string, value: string | number | boolean): void;
+  /** Marks the span as failed. */
+  fail(error: unknown): void;
+  /** Only the first call counts. */
+  end(): void;
+}
+
+/** Records spans of the agent's own under the job's. At most 1,000 per job are kept. */
+export interface JobTracer {
+  /** W3C traceparent of the innermost span that runs here. */
+  readonly traceparent: string;
+  /** Begins a span; end it yourself. Its parent is the innermost `span` around the call, else the job. */
+  startSpan(name: string, attributes?: SpanAttributes): JobSpan;
+  /** Runs `work` as a span, which ends with it, as failed when it throws. Spans inside become its children. */
+  span<T>(name: string, work: (span: JobSpan) => T | Promise<T>, attributes?: SpanAttributes): Promise<T>;
+}
+
 export type ShutdownCallback = (reason: EndedReason) => void | Promise<void>;
 
 export interface JobContext<Metadata = unknown> {
@@ -71,6 +94,8 @@ export interface JobContext<Metadata = unknown> {
   readonly metadata: Metadata;
   readonly slot: SlotContext;
   readonly log: JobLog;
+  /** Spans of the job's trace. */
+  readonly tracer: JobTracer;
   /** Resolves once, when the job ends for whatever reason; never rejects. */
   readonly ended: Promise<Ended>;
   /** Aborts when the job ends; its reason is a JobEndedError. */

@@ -38,7 +38,10 @@ interface KnownKey {
   touchedAtMs: number;
 }
 
-export type CreateKeyResult = { ok: true; key: string; row: ApiKeyRow } | { ok: false; code: "name_taken" | "too_many" };
+export type CreateKeyResult = { ok: true; key: string; row: ApiKeyRow } | {
+  ok: false;
+  code: "name_taken" | "too_many";
+};
 
 export class ApiKeys {
   readonly #adminDigest: string;

@@ -3,7 +3,9 @@
  * MAX_ADDRESSES known, the one not seen for longest is forgotten.
  */
 const MAX_ADDRESSES = 10_000;
-const MAX_REFUSED_KEYS = 10_000;
+const MAX_COUNTED = 10_000;
+/** Of the sums of fractions below. */
+const ROUNDING = 1e-6;
 
 interface Bucket {
   tokens: number;
@@ -27,12 +29,12 @@ export class AttemptLimiter {
     const key = bucketKeyOf(address);
     const known = this.#buckets.get(key);
     const tokens = known ? Math.min(this.#burst, known.tokens + (nowMs - known.atMs) * this.#perMs) : this.#burst;
-    const isRefused = tokens < 1;
+    const isRefused = tokens < 1 - ROUNDING;
     this.#buckets.delete(key); // set again below: the map's order is that of last use
     this.#buckets.set(key, { tokens: isRefused ? tokens : tokens - 1, atMs: nowMs });
     const oldest = this.#buckets.size > MAX_ADDRESSES ? this.#buckets.keys().next().value : undefined;
     if (oldest !== undefined) this.#buckets.delete(oldest);
-    return isRefused ? Math.max(1, Math.ceil((1 - tokens) / this.#perMs / 1000)) : null;
+    return isRefused ? Math.max(1, Math.ceil((1 - tokens) / this.#perMs / 1000 - ROUNDING)) : null;
   }
 
   /** Like `take`, but the same thing (by its digest) tried again is not counted again. */
@@ -42,7 +44,7 @@ export class AttemptLimiter {
     const refused = this.take(address, nowMs);
     if (refused !== null) return refused;
     this.#counted.add(what);
-    const oldest = this.#counted.size > MAX_REFUSED_KEYS ? this.#counted.values().next().value : undefined;
+    const oldest = this.#counted.size > MAX_COUNTED ? this.#counted.values().next().value : undefined;
     if (oldest !== undefined) this.#counted.delete(oldest);
     return null;
   }

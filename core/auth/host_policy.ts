@@ -13,12 +13,13 @@ const HOST_HEADER = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i;
 export class HostPolicy {
   readonly #isLoopback: boolean;
   readonly #names: ReadonlySet<string>;
-  readonly #hasList: boolean;
+  /** Null when there is no list. */
+  readonly #listed: ReadonlySet<string> | null;
 
   constructor({ host, allowedHosts }: { host: string; allowedHosts: readonly string[] | null }) {
     this.#isLoopback = isLoopbackName(host);
-    this.#hasList = allowedHosts !== null;
-    this.#names = new Set([host, ...(allowedHosts ?? [])].map(plainName));
+    this.#listed = allowedHosts && new Set(allowedHosts.map(plainName));
+    this.#names = new Set([plainName(host), ...(this.#listed ?? [])]);
   }
 
   /** @param needsNoName the request carries its own proof or asks for nothing private; see above. */
@@ -27,12 +28,12 @@ export class HostPolicy {
     if (name === null) return false;
     if (isLoopbackName(name) || this.#names.has(name)) return true;
     if (this.#isLoopback) return false;
-    return isIpAddress(name) || (!this.#hasList && needsNoName);
+    return isIpAddress(name) || (this.#listed === null && needsNoName);
   }
 
-  /** Whether the operator named it: HOST or GREENROOM_ALLOWED_HOSTS. */
+  /** Whether GREENROOM_ALLOWED_HOSTS names it. */
   isListed(name: string): boolean {
-    return this.#names.has(plainName(name));
+    return this.#listed?.has(plainName(name)) ?? false;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Whether a write comes from one of our own pages, as far as the browser tells. */
-import { type HostPolicy, hostNameOf } from "./host_policy.ts";
+import { hostNameOf, type HostPolicy } from "./host_policy.ts";
 
 /**
  * False when the browser says that the request comes from another site: by Origin, else Referer, else Sec-Fetch-Site.

@@ -3,10 +3,12 @@
  * islands start from is data, which the policy does not concern); style attributes are allowed, style elements are not.
  */
 
-/** Sets what is not set yet. `livekitUrl` (ws or wss) is where the call page may connect to. */
-export function withSecurityHeaders(response: Response, livekitUrl: string | null): Response {
+type Headings = readonly (readonly [name: string, value: string])[];
+
+/** Sets what is not set yet, `more` too. `livekitUrl` (ws or wss) is where the call page may connect to. */
+export function withSecurityHeaders(response: Response, livekitUrl: string | null, more: Headings = []): Response {
   if (response.status === 101) return response;
-  const own = securityHeaders(livekitUrl);
+  const own = [...more, ...securityHeaders(livekitUrl)];
   try {
     setMissing(response.headers, own);
     return response;
@@ -18,15 +20,15 @@ export function withSecurityHeaders(response: Response, livekitUrl: string | nul
   }
 }
 
-function setMissing(headers: Headers, own: readonly (readonly [string, string])[]): void {
+function setMissing(headers: Headers, own: Headings): void {
   for (const [name, value] of own) if (!headers.has(name)) headers.set(name, value);
 }
 
 /** By LiveKit URL, of which there is one (and null before it is known). */
-const made = new Map<string | null, readonly (readonly [string, string])[]>();
+const made = new Map<string | null, Headings>();
 const MAX_MADE = 10;
 
-export function securityHeaders(livekitUrl: string | null): readonly (readonly [string, string])[] {
+export function securityHeaders(livekitUrl: string | null): Headings {
   const known = made.get(livekitUrl);
   if (known) return known;
   const headers = [

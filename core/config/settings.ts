@@ -65,6 +65,14 @@ const postgresUrl: z.ZodType<string | null, string> = z.string().refine(
 const apiKey: z.ZodType<string | null, string> = z.string().min(16, "must be at least 16 characters").max(512)
   .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces");
 
+/** Names of hosts, without scheme and port. */
+const hostNames: z.ZodType<string[] | null, string> = z.string().transform((value, ctx) => {
+  const names = value.split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
+  if (names.length > 0 && names.every((name) => /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)$/.test(name))) return names;
+  ctx.addIssue({ code: "custom", message: "must be names joined by commas, without scheme and port" });
+  return z.NEVER;
+});
+
 export const SETTINGS = {
   host: setting("HOST", text, "127.0.0.1", "Address to listen on. Other than loopback, put TLS in front."),
   port: setting("PORT", integer(0, 65_535), 8000, "Port of dashboard and REST API; 0 takes a free one."),
@@ -73,6 +81,26 @@ export const SETTINGS = {
   apiKey: setting("GREENROOM_API_KEY", apiKey, null, "Admin API key; without it one is made on first start.", {
     secret: true,
   }),
+  allowedHosts: setting<string[] | null>(
+    "GREENROOM_ALLOWED_HOSTS",
+    hostNames,
+    null,
+    "Names, joined by commas, under which browsers reach this server, besides HOST and loopback.",
+  ),
+  sessionIdleMs: setting(
+    "GREENROOM_SESSION_IDLE_MS",
+    integer(1_000, 2_592_000_000),
+    43_200_000,
+    "A signed-in browser that was idle for so long must sign in again.",
+    { unit: "ms" },
+  ),
+  sessionMaxMs: setting(
+    "GREENROOM_SESSION_MAX_MS",
+    integer(1_000, 31_536_000_000),
+    604_800_000,
+    "How long after sign-in a session ends at the latest.",
+    { unit: "ms" },
+  ),
   logLevel: setting(
     "GREENROOM_LOG_LEVEL",
     oneOf("debug", "info", "warn", "error"),

@@ -9,6 +9,7 @@ import { mintJobToken } from "../livekit/tokens.ts";
 import type { AgentCatalog } from "../runtime/agent_catalog.ts";
 import { explainFailure } from "../runtime/failure_explanation.ts";
 import type { JobEnd } from "../runtime/job_end.ts";
+import type { SpanMessage } from "../runtime/messages.ts";
 import type { JobRunner, LivekitJobLink, RunningJob } from "../runtime/job_runner.ts";
 import type { LogWriter } from "../runtime/log_writer.ts";
 import type { SlotLogLine } from "../runtime/slot.ts";
@@ -24,8 +25,18 @@ export interface JobStarterOptions {
   shutdownGraceMs: number;
   /** For whoever follows the job's output now; must not throw. */
   onLog?: (job: JobView, line: SlotLogLine) => void;
+  /** Follows jobs for their traces; must not throw. */
+  tracing?: JobTracing;
   /** A slot is free again: something may be waiting for it. */
   onSlotFreed: () => void;
+}
+
+export interface JobTracing {
+  /** The traceparent that a job hands on; `caller` is the request's. */
+  traceparentOf(job: JobView, caller: string | null): string;
+  span(job: JobView, span: SpanMessage): void;
+  /** The job's process has ended. */
+  gone(job: JobView): void;
 }
 
 export interface AssignedJob {
@@ -44,7 +55,7 @@ export class JobStarter {
 
   /** Starts the last job in `live.view.jobs`. The reservation is released when the job's process is gone. */
   start(live: LiveDispatch, { leaseToken, reservation, traceparent, livekit }: AssignedJob): RunningJob {
-    const { runner, catalog } = this.#options;
+    const { runner, catalog, tracing } = this.#options;
     const { view } = live;
     const job = live.job;
     if (!job) throw new Error(`Cannot start a job of dispatch ${view.id}: it has none`);
@@ -59,7 +70,7 @@ export class JobStarter {
         metadata: view.metadata,
         participantIdentity: job.participantIdentity,
         triggeringParticipant: job.participant,
-        traceparent,
+        traceparent: tracing?.traceparentOf(job, traceparent) ?? traceparent,
         readiness: descriptor?.readiness ?? "connected",
         shutdownGraceMs: descriptor?.shutdownGraceMs ?? this.#options.shutdownGraceMs,
         mintToken: () => this.#mintToken(live),
@@ -68,10 +79,12 @@ export class JobStarter {
       {
         stage: (stage, at, pid) => live.stage(stage, at, pid),
         log: (line) => this.#log(job, line),
+        span: (span) => tracing?.span(job, span),
         ended: (end, at) => this.#ended(live, end, at),
       },
       () => {
         reservation.release();
+        tracing?.gone(job);
         this.#options.onSlotFreed();
       },
     );

@@ -11,7 +11,7 @@ import type { Logger } from "../lifecycle/logger.ts";
 import type { JobKey } from "../../db/jobs.ts";
 import type { JobEnd } from "./job_end.ts";
 import { JobRecorder, type RecorderOptions } from "./job_recorder.ts";
-import type { CancelReason } from "./messages.ts";
+import type { CancelReason, SpanMessage } from "./messages.ts";
 import type { Slot, SlotLogLine } from "./slot.ts";
 import type { SlotPool } from "./slot_pool.ts";
 
@@ -44,6 +44,7 @@ export interface JobPlan {
 export interface JobListener {
   stage(stage: "entered" | "connected" | "ready", at: Date, pid: number | null): void;
   log(line: SlotLogLine): void;
+  span?(span: SpanMessage): void;
   /** The end is recorded (or given up recording); the child is about to leave. */
   ended(end: JobEnd, at: Date): void;
 }
@@ -150,6 +151,7 @@ export class JobRunner {
         connected: (at) => this.#stage("connected", at, recorder, listener, slot),
         ready: (at) => this.#stage("ready", at, recorder, listener, slot),
         log: (line) => listener.log(line),
+        span: (span) => listener.span?.(span),
         finished: (finished) => recordEnd(finished),
       });
       await recordEnd(end);

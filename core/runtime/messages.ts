@@ -89,6 +89,20 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     endReason: z.enum(END_REASONS),
     error: z.object({ name: z.string().max(256), message: errorText, stack: errorText.optional() }).optional(),
   }),
+  /** A span of the agent's own has ended (ctx.tracer). Times by the child's clock. */
+  z.object({
+    type: z.literal("span"),
+    jobId,
+    spanId: z.string().regex(/^[0-9a-f]{16}$/),
+    parentSpanId: z.string().regex(/^[0-9a-f]{16}$/),
+    name: z.string().min(1).max(256),
+    /** Milliseconds since the epoch. */
+    at: z.number(),
+    durationMs: z.number().nonnegative(),
+    status: z.enum(["unset", "ok", "error"]),
+    statusMessage: z.string().max(1_024).optional(),
+    attributes: z.record(z.string().max(256), z.union([z.string().max(4_096), z.number(), z.boolean()])).optional(),
+  }),
   z.object({ type: z.literal("pong"), sequence: z.number().int() }),
   z.object({
     type: z.literal("validated"),
@@ -102,4 +116,5 @@ export const childMessageSchema = z.discriminatedUnion("type", [
 ]);
 
 export type ChildMessage = z.infer<typeof childMessageSchema>;
+export type SpanMessage = Extract<ChildMessage, { type: "span" }>;
 export type EndReason = typeof END_REASONS[number];

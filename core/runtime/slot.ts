@@ -16,7 +16,7 @@ import type { AgentChild, ChildExit } from "./child_process.ts";
 import { classifyExit, type KillCause } from "./classify_exit.ts";
 import { Deadline } from "./deadline.ts";
 import type { JobEnd } from "./job_end.ts";
-import type { CancelReason, ChildMessage, JobStart } from "./messages.ts";
+import type { CancelReason, ChildMessage, JobStart, SpanMessage } from "./messages.ts";
 import { endReported, logReported, type SlotLogLine, storableText } from "./slot_reports.ts";
 
 export type { SlotLogLine } from "./slot_reports.ts";
@@ -29,6 +29,8 @@ export interface JobObserver {
   connected(at: Date): void;
   ready(at: Date): void;
   log(line: SlotLogLine): void;
+  /** A span of the agent's own has ended. */
+  span?(span: SpanMessage): void;
   /** The job has ended. When this resolves (recorded, LiveKit told), the child leaves the room. Called exactly once. */
   finished(end: JobEnd): Promise<void>;
 }
@@ -177,6 +179,7 @@ export class Slot {
       return this.#logger.warn("an agent process sent a message that does not fit its state", { type: message.type });
     }
     if (message.type === "entered") this.#entered(run);
+    else if (message.type === "span") this.#notify(() => run.observer.span?.(message));
     else if (message.type === "finished") this.#finished(run, endReported(message));
     else if (message.type === "connected" && run.hasEntered && !run.hasConnected) this.#connected(run);
     else if (message.type === "ready" && run.hasConnected && !run.isReady) {

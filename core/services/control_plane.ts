@@ -10,9 +10,11 @@ import { Admission } from "../capacity/admission.ts";
 import type { LoadedConfig } from "../config/config.ts";
 import { VERSION } from "../config/version.ts";
 import type { Config } from "../config/settings.ts";
-import type { ApiKeys } from "../auth/api_keys.ts";
+import type { Auth } from "../auth/auth.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { JobStarter } from "../dispatch/job_starter.ts";
+import { jobTracing, tracedDispatch } from "../dispatch/dispatch_trace.ts";
+import { countDispatchChange } from "../dispatch/dispatch_telemetry.ts";
 import { publishDispatchChange, publishJobLog } from "../dispatch/dispatch_updates.ts";
 import { LiveDispatches } from "../dispatch/live_dispatches.ts";
 import { LivekitIntake } from "../dispatch/livekit_intake.ts";
@@ -41,7 +43,14 @@ import { recoverPreviousInstance } from "../coordination/previous_instance.ts";
 import { FleetUpdates } from "../updates/fleet_updates.ts";
 import { Hub } from "../updates/hub.ts";
 import { WorkerFleet } from "../worker/worker_fleet.ts";
+import { DispatchTracer } from "../telemetry/dispatch_tracer.ts";
+import { SpanWriter } from "../telemetry/span_writer.ts";
+import { JobMetrics } from "../telemetry/job_metrics.ts";
+import type { Metric } from "../telemetry/metrics.ts";
+import { Sampler } from "../telemetry/sampler.ts";
 import { fleetSnapshot } from "./fleet_snapshot.ts";
+import { instanceMetrics } from "./instance_metrics.ts";
+import { OverviewReader } from "./overview.ts";
 
 export type Phase = "starting" | "running" | "draining" | "stopping" | "stopped";
 
@@ -63,12 +72,17 @@ export interface Parts {
   workers: WorkerFleet;
   hub: Hub;
   fleetUpdates: FleetUpdates;
+  sampler: Sampler;
+  tracer: DispatchTracer;
+  spanWriter: SpanWriter;
+  overview: OverviewReader;
+  metrics: readonly Metric[];
 }
 
 export interface ControlPlaneOptions {
   loaded: LoadedConfig;
   dataDir: DataDir;
-  apiKeys: ApiKeys;
+  auth: Auth;
   logger: Logger;
   /** Folder of deno.json. */
   projectDir: string;
@@ -86,7 +100,7 @@ const FORCED_STOP_MARGIN_MS = 3_000;
 
 export class ControlPlane {
   readonly instanceId = uuidv7();
-  readonly apiKeys: ApiKeys;
+  readonly auth: Auth;
   readonly startedAt = new Date();
   phase: Phase = "starting";
   parts: Parts | null = null;
@@ -103,7 +117,7 @@ export class ControlPlane {
     this.#options = options;
     this.#config = options.loaded.config;
     this.logger = options.logger.with({ instance: this.instanceId });
-    this.apiKeys = options.apiKeys;
+    this.auth = options.auth;
     this.#reaper = new Reaper(this.logger);
     this.#supervisor = new Supervisor({ logger: this.logger, stopTimeoutMs: SERVICE_STOP_TIMEOUT_MS });
   }
@@ -146,6 +160,8 @@ export class ControlPlane {
     await recoverPreviousInstance({ database, previousInstanceId: dataDir.previousInstanceId, logger: this.logger });
     await dataDir.recordInstance(this.instanceId);
     await recordAgents(database, catalog);
+    await this.auth.attach(database);
+    await this.#supervisor.add(this.auth);
     await this.#startParts(this.#buildParts(database, livekit, catalog, environment));
   }
 
@@ -162,6 +178,7 @@ export class ControlPlane {
       parts.placement.stop();
       await parts.pool.stop(0);
       await parts.logs.flush();
+      await parts.spanWriter.forceFlush();
     }
     this.phase = "stopping";
     await this.#catalog?.stop();
@@ -236,7 +253,22 @@ export class ControlPlane {
     );
     const pool = new SlotPool({ settings: config, environment, logger });
     const hub = new Hub({ instanceId, maxClients: config.maxSseClients, logger });
-    const live = new LiveDispatches({ onChange: (view, change) => publishDispatchChange(hub, view, change) });
+    const jobMetrics = new JobMetrics();
+    const spanWriter = new SpanWriter({ database, instanceId, logger });
+    const tracer = new DispatchTracer([spanWriter]);
+    const jobTypeOf = (agent: string) => catalog.find(agent)?.descriptor?.jobType ?? "room";
+    const live = new LiveDispatches({
+      onChange: (view, change) => {
+        try {
+          publishDispatchChange(hub, view, change);
+          countDispatchChange(jobMetrics, view, change);
+          if (change.kind === "ended") tracer.dispatchEnded(tracedDispatch(view, jobTypeOf, Date.now()));
+        } catch (error) {
+          // Telling of a change must not stop it.
+          logger.error("a change of a dispatch could not be told", { dispatch: view.id, change: change.kind, error });
+        }
+      },
+    });
     const logs = new LogWriter({ database, maxLinesPerJob: config.maxLogLinesPerJob, logger });
     const runner = new JobRunner({ database, actor, logger, pool, giveUpMs: RECORD_GIVE_UP_MS });
     const placement = new LivekitPlacement({ database, api, live, actor, logger });
@@ -249,6 +281,7 @@ export class ControlPlane {
       livekit,
       shutdownGraceMs: config.shutdownGraceMs,
       onLog: (job, line) => publishJobLog(hub, job, line),
+      tracing: jobTracing(tracer, spanWriter, instanceId),
       onSlotFreed: wakeQueue,
     });
     const claimer = new QueueClaimer({
@@ -295,6 +328,18 @@ export class ControlPlane {
     });
     const watched = { instanceId, admission, pool, workers, livekitHealth };
     const fleetUpdates = new FleetUpdates({ hub, snapshot: () => fleetSnapshot(watched), logger });
+    const sampler = new Sampler({
+      ...{ database, instanceId, jobMetrics, logger },
+      slots: () => admission.snapshot(),
+      childPids: () => pool.pids(),
+      onSample: (sample) => hub.publish("load", "load", sample),
+    });
+    const overview = new OverviewReader({ ...watched, database, catalog, sampler });
+    const metrics = instanceMetrics({
+      ...{ jobMetrics, admission, pool, workers, livekitHealth, hub },
+      queueDepth: () => sampler.latest?.queue ?? [],
+      spansDropped: () => spanWriter.dropped,
+    });
     return {
       config,
       instanceId,
@@ -313,18 +358,24 @@ export class ControlPlane {
       workers,
       hub,
       fleetUpdates,
+      sampler,
+      tracer,
+      spanWriter,
+      overview,
+      metrics,
     };
   }
 
   async #startParts(parts: Parts): Promise<void> {
-    const { logs, livekitHealth, workers, claimer, pool, catalog, livekit, hub, fleetUpdates } = parts;
+    const { logs, livekitHealth, workers, claimer, pool, catalog, livekit, hub, fleetUpdates, sampler, spanWriter } =
+      parts;
     // The first token of a process takes 14 ms to sign; better now than in a request.
     await mintWorkerToken(livekit.credentials());
     pool.setAgents(catalog.poolAgents(this.#config.warmSlots));
     livekitHealth.onChange((isReachable) => isReachable && claimer.wake());
     livekitHealth.onChange(() => fleetUpdates.touch());
     parts.admission.onChange(() => fleetUpdates.touch());
-    for (const service of [hub, fleetUpdates, logs, livekitHealth, workers, claimer]) {
+    for (const service of [hub, fleetUpdates, sampler, spanWriter, logs, livekitHealth, workers, claimer]) {
       await this.#supervisor.add(service);
     }
     await this.#presence?.setState("running");

@@ -1,5 +1,7 @@
 /** The program from its first line to its exit code: settings, data directory, HTTP server, control plane, signals. */
-import { ApiKeys, makeApiKey } from "../auth/api_keys.ts";
+import { makeApiKey } from "../auth/api_keys.ts";
+import { Auth } from "../auth/auth.ts";
+import { withSecurityHeaders } from "../auth/security_headers.ts";
 import { formatProblems, loadConfig, type LoadedConfig } from "../config/config.ts";
 import type { Config } from "../config/settings.ts";
 import { VERSION } from "../config/version.ts";
@@ -67,11 +69,12 @@ async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logg
   logger.info(`Greenroom ${VERSION} is starting`, { pid: Deno.pid, dataDir: config.dataDir, agents: config.agentsDir });
   const dataDir = await openDataDir(config.dataDir);
   const { key, source } = await adminKey(loaded, dataDir);
+  const auth = new Auth({ adminKey: key, config, dataDir: dataDir.path, logger });
   let webhookUrl: string | null = null;
   const controlPlane = new ControlPlane({
     loaded,
     dataDir,
-    apiKeys: await ApiKeys.withAdminKey(key),
+    auth,
     logger,
     projectDir: options.projectDir,
     readEnv: (name) => options.env[name],
@@ -92,6 +95,7 @@ async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logg
     Deno.exit(EXIT_FAILED);
   }
   announce({ logger, url: server.localUrl, key, source, elapsedMs: performance.now() - startedAtMs });
+  await offerSignInLink(auth, server.localUrl, logger);
   const exitCode = await ended;
   await server.stop();
   dataDir.close();
@@ -102,7 +106,10 @@ async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logg
 async function openServer({ loadHandler, serve }: ProgramOptions, config: Config, logger: Logger): Promise<HttpServer> {
   if (serve) return await serveElsewhere(serve, config);
   if (!loadHandler) throw new Error("Cannot serve: neither loadHandler nor serve is given");
-  return listen({ config, handler: await loadHandler(), logger });
+  const handler = await loadHandler();
+  // Pages get theirs from routes/_middleware.ts; files and error pages are answered outside it.
+  const hardened: Handler = async (request, info) => withSecurityHeaders(await handler(request, info), null);
+  return listen({ config, handler: hardened, logger });
 }
 
 /** The first signal drains, the second ends running jobs now. Resolves with the exit code when all is stopped. */
@@ -147,6 +154,15 @@ function announce(
   logger.info(
     `Try it: curl -X POST '${url}/api/v1/dispatches?wait=ready' -H 'authorization: Bearer ${key}' -d '{"agent":"echo","room":"hello"}'`,
   );
+}
+
+/** Until somebody has signed in: a link that does it once. Printed on a terminal, else its file's path. */
+async function offerSignInLink({ link }: Auth, url: string, logger: Logger): Promise<void> {
+  const made = await link.make(url);
+  if (made === null) return;
+  if (Deno.stdout.isTerminal()) return logger.info(`Open the dashboard, once within 15 min: ${made}`);
+  await link.store(made);
+  logger.info(`Open the dashboard by the link in ${link.path}; it works once, for 15 min`);
 }
 
 function newLogger({ config }: LoadedConfig): Logger {

@@ -124,7 +124,8 @@ export class Hub implements Service {
 
   /** Keeps streams alive until the program stops, then ends them. */
   async run(signal: AbortSignal): Promise<void> {
-    const ping = encodeComment("ping");
+    // The comment is what proxies need; scripts, which can't see comments, get an event to know that the stream lives.
+    const ping = joinFrames([encodeComment("ping"), encodeEvent(null, "beat", {})]);
     const onError = (error: unknown) => this.#options.logger.error("could not keep event streams alive", { error });
     const task = () => {
       for (const audience of [...this.#audiences.values()]) audience.send(ping);

@@ -17,6 +17,7 @@ const text = (maxChars: number) =>
   z.string().max(maxChars).refine(isPlainText, "must not contain control characters").optional();
 const filters = { agent: text(64), room: text(256) };
 
+export const auditListQuerySchema = z.strictObject(page);
 export const dispatchListQuerySchema = z.strictObject({
   ...page,
   ...filters,

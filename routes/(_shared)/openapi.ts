@@ -1,9 +1,11 @@
 /** openapi.json, made from the zod schemas that validate the requests. */
 import { z } from "zod";
+import { ROLES } from "../../db/schema/states.ts";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from "zod-openapi";
 import { dispatchRequestSchema, retryRequestSchema, waitQuerySchema } from "../../core/dispatch/dispatch_request.ts";
 import { dispatchViewSchema, jobViewSchema } from "../../core/dispatch/dispatch_view.ts";
-import { dispatchListQuerySchema, jobListQuerySchema, logListQuerySchema } from "./list.ts";
+import { auditListQuerySchema, dispatchListQuerySchema, jobListQuerySchema, logListQuerySchema } from "./list.ts";
+import { keyRequestSchema, keyViewSchema, newKeyViewSchema } from "./key_views.ts";
 import { problemSchema } from "./problem.ts";
 
 const id = z.object({ id: z.uuid() });
@@ -17,6 +19,17 @@ const logLine = z.object({
   message: z.string(),
   fields: anything.nullable(),
 }).meta({ id: "LogLine" });
+
+const auditRow = z.object({
+  id: z.uuid(),
+  at: z.iso.datetime(),
+  actor: z.string().meta({ description: "rest:<key name>, dashboard:<name> or anonymous." }),
+  role: z.enum(ROLES).nullable(),
+  action: z.string(),
+  target: z.string().nullable(),
+  outcome: z.enum(["ok", "refused", "failed"]),
+  fields: anything.nullable(),
+}).meta({ id: "AuditEntry" });
 
 function json(schema: z.ZodType, description: string) {
   return { description, content: { "application/json": { schema } } };
@@ -96,6 +109,24 @@ export function openapiDocument(version: string) {
         post: operation("Cancel a job and its dispatch", {
           "202": json(dispatchViewSchema, "It is being told to end."),
           "200": json(dispatchViewSchema, "It had ended before."),
+        }, { requestParams: { path: id } }),
+      },
+      "/api/v1/audit": {
+        get: operation("Who asked for which write, newest first (admin)", { "200": pageOf(auditRow, "A page.") }, {
+          requestParams: { query: auditListQuerySchema },
+        }),
+      },
+      "/api/v1/keys": {
+        get: operation("API keys beside the admin key, newest first (admin)", { "200": pageOf(keyViewSchema, "All.") }),
+        post: operation(
+          "Make an API key (admin)",
+          { "201": json(newKeyViewSchema, "The key, shown this once.") },
+          body(keyRequestSchema),
+        ),
+      },
+      "/api/v1/keys/{id}": {
+        delete: operation("Revoke an API key and end its sessions (admin)", {
+          "200": json(keyViewSchema, "It is revoked."),
         }, { requestParams: { path: id } }),
       },
       "/api/v1/agents": { get: operation("Agents and their slots", { "200": pageOf(anything, "All agents.") }) },

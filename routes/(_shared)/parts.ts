@@ -1,9 +1,10 @@
+import { HttpError } from "fresh";
 import type { Parts } from "../../core/services/control_plane.ts";
 import type { State } from "./define.ts";
 
-/** The running parts; routes below api/v1 are only reached when they are there (see api/v1/_middleware.ts). */
+/** The running parts; 503 while the control plane starts (routes below api/v1 say so by their own middleware). */
 export function partsOf(state: State): Parts {
   const { parts } = state.controlPlane;
-  if (!parts) throw new Error("Cannot serve this route: the control plane has not started");
+  if (!parts) throw new HttpError(503, "Greenroom is starting");
   return parts;
 }

@@ -1,67 +1,39 @@
 /** Who may ask: every route is tried without a key, as found in routes/, so that a new one can't be forgotten. */
 import assert from "node:assert/strict";
-import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { AccessToken } from "livekit-server-sdk";
 import { Greenroom } from "../support/greenroom.ts";
+import { isApiRoute, listRoutes, METHODS, type Route, withSomeId } from "../support/route_list.ts";
 
-const ROUTES = fileURLToPath(new URL("../../routes", import.meta.url));
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-/** architecture.md 3 names these; `/` is a plain page that says what runs, until there is a dashboard with sign-in. */
-const OPEN = ["/", "/api/v1/openapi.json", "/health", "/livekit/webhook", "/ready"];
-const SOME_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
-
-interface Route {
-  /** As openapi.json writes it: /api/v1/jobs/{id}. */
-  path: string;
-  methods: string[];
-}
+/** architecture.md 3 names these. */
+const OPEN = ["/api/v1/openapi.json", "/health", "/livekit/webhook", "/metrics", "/ready", "/sign-in"];
 
 let greenroom: Greenroom;
 let routes: Route[];
 Deno.test.beforeAll(async () => {
-  routes = await findRoutes(ROUTES);
+  routes = await listRoutes();
   greenroom = await Greenroom.start({ agents: [] });
 });
-Deno.test.afterAll(() => greenroom?.stop());
-
-/** Fresh's file routing: the path is the file; "_" files and "(group)" folders are none. */
-async function findRoutes(folder: string): Promise<Route[]> {
-  const found: Route[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    if (/^[_(]/.test(name)) continue;
-    const file = join(folder, name);
-    if (isDirectory) found.push(...await findRoutes(file));
-    else found.push({ path: pathOf(file), methods: await methodsOf(file) });
-  }
-  return found.sort((a, b) => a.path < b.path ? -1 : 1);
-}
-
-function pathOf(file: string): string {
-  const path = relative(ROUTES, file).replace(/\.tsx?$/, "").replace(/(^|\/)index$/, "").replace(/\[(\w+)\]/g, "{$1}");
-  return `/${path}`;
-}
-
-async function methodsOf(file: string): Promise<string[]> {
-  const { handler, default: page } = await import(file);
-  return typeof handler === "object" ? Object.keys(handler) : page ? ["GET"] : METHODS;
-}
+Deno.test.afterAll(() => greenroom.stop());
 
 async function statusOf(path: string, init: RequestInit): Promise<number> {
-  const response = await fetch(greenroom.url + path.replaceAll(/\{\w+\}/g, SOME_ID), { redirect: "manual", ...init });
+  const response = await fetch(greenroom.url + withSomeId(path), { redirect: "manual", ...init });
   await response.body?.cancel();
   return response.status;
 }
 
-Deno.test("every route answers 401 without a key or with a wrong one, whatever the method, unless it is open", async () => {
+Deno.test("every route answers 401 (a page: to sign-in) without a key or with a wrong one, whatever the method, unless it is open", async () => {
   assert.ok(routes.length >= 15);
   const withoutKey = [{}, { authorization: "Bearer wrong-key-0123456789" }, { authorization: "Basic dGVzdDp0ZXN0" }];
   const answered: string[] = [];
-  for (const { path } of routes.filter(({ path }) => !OPEN.includes(path))) {
+  for (const route of routes.filter(({ path }) => !OPEN.includes(path))) {
+    const { path } = route;
     for (const headers of withoutKey) {
       for (const method of METHODS) {
         const status = await statusOf(path, { method, headers: { ...headers } });
-        if (status !== 401) answered.push(`${method} ${path} ${JSON.stringify(headers)}: ${status}`);
+        const isSentToSignIn = !isApiRoute(route) && !("authorization" in headers);
+        if (status !== (isSentToSignIn ? 303 : 401)) {
+          answered.push(`${method} ${path} ${JSON.stringify(headers)}: ${status}`);
+        }
       }
     }
   }

@@ -117,6 +117,11 @@ export class Greenroom implements AsyncDisposable {
     return /http:\S+/.exec(line?.message ?? "")?.[0] ?? "";
   }
 
+  /** For requests that are made without `call`. */
+  get authorization(): Record<string, string> {
+    return { authorization: `Bearer ${API_KEY}` };
+  }
+
   async ready(): Promise<void> {
     const hasStarted = () => this.#exitCode !== null || this.url !== "";
     await eventually(hasStarted, { withinMs: START_TIMEOUT_MS, what: "Greenroom's start" });

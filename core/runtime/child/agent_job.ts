@@ -16,6 +16,7 @@ import { Budget } from "./budget.ts";
 import type { ChildChannel } from "./child_channel.ts";
 import { decideOutcome, isAbort, type Outcome, type Thrown } from "./decide_outcome.ts";
 import type { JobOutput } from "./job_output.ts";
+import { ChildTracer } from "./child_tracer.ts";
 import { RoomSession } from "./room_session.ts";
 import { ShutdownCallbacks } from "./shutdown_callbacks.ts";
 
@@ -32,6 +33,7 @@ export class AgentJob {
   readonly session: RoomSession;
   readonly #options: AgentJobOptions;
   readonly #callbacks: ShutdownCallbacks;
+  readonly #tracer: ChildTracer;
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<Ended>();
   #reason: EndedReason | null = null;
@@ -44,6 +46,7 @@ export class AgentJob {
     this.#options = options;
     const { job, agent, channel, output, connectTimeoutMs } = options;
     this.#callbacks = new ShutdownCallbacks(output);
+    this.#tracer = new ChildTracer({ job, send: (message) => channel.send(message), log: output });
     this.session = new RoomSession({
       job,
       permissions: agent.options.permissions ?? {},
@@ -124,6 +127,7 @@ export class AgentJob {
       metadata: job.metadata,
       slot,
       log: output,
+      tracer: this.#tracer,
       ended: this.#ended.promise,
       signal: this.#abort.signal,
       connect: (options) => session.connect(options),

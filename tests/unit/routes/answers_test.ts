@@ -113,11 +113,11 @@ for (const [dispatch, code, detail] of WAITS) {
 }
 
 Deno.test("only the named paths are open, with or without a slash at the end", () => {
-  for (const path of ["/", "/health", "/health/", "/ready", "/api/v1/openapi.json", "/livekit/webhook"]) {
+  for (const path of ["/sign-in", "/health", "/health/", "/ready", "/api/v1/openapi.json", "/livekit/webhook"]) {
     assert.ok(isOpen(path), path);
   }
   for (
-    const path of ["/api/v1/dispatches", "/health/x", "/healthz", "//health", "/HEALTH", "/api/v1/openapi.json/x", ""]
+    const path of ["/", "/api/v1/dispatches", "/health/x", "/healthz", "//health", "/HEALTH", "/api/v1/openapi.json/x", ""]
   ) {
     assert.ok(!isOpen(path), path);
   }

@@ -3,6 +3,7 @@ import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
 import { Hub } from "../../../core/updates/hub.ts";
 import { parseTopics } from "../../../core/updates/topics.ts";
+import { eventually } from "../../support/eventually.ts";
 import { EventReader } from "../../support/event_reader.ts";
 
 function newHub(options: { maxClients?: number; maxQueuedBytes?: number } = {}): Hub {
@@ -99,7 +100,7 @@ Deno.test("a client that goes away frees everything it held", async () => {
   const readers = [subscribe(hub, ["dispatches"]), subscribe(hub, ["dispatches"]), subscribe(hub, ["fleet"])];
   assert.equal(hub.clientCount, 3);
   for (const reader of readers) await reader.cancel();
-  assert.equal(hub.clientCount, 0);
+  await eventually(() => hub.clientCount === 0, { withinMs: 5_000, what: "no client left" });
   assert.equal(hub.hasSubscribers("dispatches"), false);
   assert.equal(hub.hasSubscribers("fleet"), false);
 });

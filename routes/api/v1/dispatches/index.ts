@@ -1,7 +1,7 @@
 import { dispatchRequestSchema, waitQuerySchema } from "../../../../core/dispatch/dispatch_request.ts";
 import { viewOfDispatch } from "../../../../core/dispatch/dispatch_view.ts";
 import { listDispatches } from "../../../../db/dispatch_reads.ts";
-import { actorOf } from "../../../(_shared)/access.ts";
+import { actorOf, noteDone, originOf, requireRole } from "../../../(_shared)/access.ts";
 import { define } from "../../../(_shared)/define.ts";
 import { readCursor, readJson, readQuery } from "../../../(_shared)/input.ts";
 import { dispatchListQuerySchema, nextCursor } from "../../../(_shared)/list.ts";
@@ -24,6 +24,8 @@ export const handler = define.handlers({
   },
 
   async POST(ctx) {
+    const refused = requireRole(ctx, "operator", "dispatch.create");
+    if (refused) return refused;
     const { dispatcher, config } = partsOf(ctx.state);
     const wait = readQuery(ctx.url, waitQuerySchema);
     if (!wait.ok) return wait.response;
@@ -31,9 +33,11 @@ export const handler = define.handlers({
     if (!body.ok) return body.response;
     const requester = {
       actor: actorOf(ctx.state.principal),
-      origin: "rest",
+      origin: originOf(ctx.state.principal),
       traceparent: traceparentOf(ctx.req),
-    } as const;
-    return answerOf(await dispatcher.request(body.value, requester, wait.value));
+    };
+    const result = await dispatcher.request(body.value, requester, wait.value);
+    if (result.ok) noteDone(ctx.state, result.dispatch.id);
+    return answerOf(result);
   },
 });

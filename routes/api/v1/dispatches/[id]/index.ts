@@ -1,6 +1,6 @@
 import { viewOfDispatch } from "../../../../../core/dispatch/dispatch_view.ts";
 import { findDispatch } from "../../../../../db/dispatch_reads.ts";
-import { actorOf } from "../../../../(_shared)/access.ts";
+import { actorOf, requireRole } from "../../../../(_shared)/access.ts";
 import { define } from "../../../../(_shared)/define.ts";
 import { isUuid } from "../../../../(_shared)/input.ts";
 import { partsOf } from "../../../../(_shared)/parts.ts";
@@ -19,6 +19,8 @@ export const handler = define.handlers({
 
   /** Cancels: 202 while its job is told to end, 200 when it waited (cancelled at once) or had ended. */
   async DELETE(ctx) {
+    const refused = requireRole(ctx, "operator", "dispatch.cancel");
+    if (refused) return refused;
     const id = ctx.params.id ?? "";
     if (!isUuid(id)) return refusalProblem({ code: "not_found", dispatchId: id });
     const result = await partsOf(ctx.state).dispatcher.cancel(id, actorOf(ctx.state.principal));

@@ -1,5 +1,5 @@
 import { findJob } from "../../../../../db/dispatch_reads.ts";
-import { actorOf } from "../../../../(_shared)/access.ts";
+import { actorOf, requireRole } from "../../../../(_shared)/access.ts";
 import { define } from "../../../../(_shared)/define.ts";
 import { isUuid } from "../../../../(_shared)/input.ts";
 import { noSuchJob } from "../../../../(_shared)/no_such_job.ts";
@@ -9,6 +9,8 @@ import { refusalProblem } from "../../../../(_shared)/refusal_problem.ts";
 /** Cancels the job's dispatch, and so the job: 202 while it is told to end, 200 when it had ended. */
 export const handler = define.handlers({
   async POST(ctx) {
+    const refused = requireRole(ctx, "operator", "job.cancel");
+    if (refused) return refused;
     const { database, dispatcher } = partsOf(ctx.state);
     const id = ctx.params.id ?? "";
     const job = isUuid(id) ? await findJob(database, id) : null;

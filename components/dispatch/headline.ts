@@ -1,0 +1,33 @@
+/** A dispatch's state as a sentence, with a number where there is one. Pure. */
+import { duration } from "../format.ts";
+import { readyMs } from "./stage_times.ts";
+import type { DispatchView } from "./types.ts";
+
+const WAITING: Record<string, string> = {
+  agent_not_hosted: "Waits: no running instance hosts the agent",
+  agent_broken: "Waits: the agent's file does not load",
+  agent_loading: "Waits: the agent is being loaded",
+  livekit_unreachable: "Waits: the LiveKit server can't be reached",
+};
+
+export function headlineOf(dispatch: DispatchView): string {
+  const ms = readyMs(dispatch.stages);
+  const ready = ms === null ? "before it was ready" : `after it was ready in ${duration(ms)}`;
+  switch (dispatch.state) {
+    case "queued":
+      if (dispatch.waitingReason !== null) return WAITING[dispatch.waitingReason] ?? `Waits: ${dispatch.waitingReason}`;
+      return dispatch.placement === "livekit" ? "Waits for LiveKit to assign it" : "Waits for a free slot";
+    case "placed":
+      return "Placed, starting";
+    case "running":
+      return ms !== null ? `Ready after ${duration(ms)}` : dispatch.stages.connectedAt ? "Connected" : "Connecting";
+    case "failed":
+      return `Failed ${ready}`;
+    case "cancelled":
+      return `Cancelled ${ready}`;
+    case "expired":
+      return "Expired: no agent was ready in time";
+    case "succeeded":
+      return ms === null ? "Ended without saying that it was ready" : `Served; ready after ${duration(ms)}`;
+  }
+}

@@ -1,0 +1,2 @@
+/** Views of dispatches for islands, which may not import core: types only, nothing of it reaches the browser. */
+export type { DispatchView, JobView, Stages } from "../../core/dispatch/dispatch_view.ts";

@@ -1,0 +1,71 @@
+/** All metrics of this instance, in the order of `/metrics`. Names with `livekit_agent_` are those of mission.md G3. */
+import type { Admission } from "../capacity/admission.ts";
+import type { LivekitHealth } from "../livekit/livekit_health.ts";
+import type { SlotPool } from "../runtime/slot_pool.ts";
+import type { JobMetrics } from "../telemetry/job_metrics.ts";
+import { Gauge, type Metric } from "../telemetry/metrics.ts";
+import type { Hub } from "../updates/hub.ts";
+import type { WorkerFleet } from "../worker/worker_fleet.ts";
+
+export interface MetricSources {
+  jobMetrics: JobMetrics;
+  admission: Admission;
+  pool: SlotPool;
+  workers: WorkerFleet;
+  livekitHealth: LivekitHealth;
+  hub: Hub;
+  /** Per agent, as the last sample saw it. */
+  queueDepth: () => { agent: string; depth: number }[];
+  spansDropped: () => number;
+}
+
+export function instanceMetrics(sources: MetricSources): Metric[] {
+  const { jobMetrics, admission, pool, workers, livekitHealth, hub } = sources;
+  const one = (value: number) => [{ labels: {}, value }];
+  const gauge = (name: string, help: string, values: Gauge["values"]) => new Gauge(name, help, values);
+  return [
+    ...jobMetrics.metrics,
+    gauge("livekit_agent_active_jobs", "Slots in use.", () => {
+      const agents = new Set([
+        ...workers.list().map(({ agent }) => agent),
+        ...Object.keys(admission.snapshot().byAgent),
+      ]);
+      return [...agents].map((agent) => ({ labels: { agent }, value: admission.usedBy(agent) }));
+    }),
+    gauge(
+      "livekit_agent_worker_load",
+      "Load of each worker as LiveKit is told, 0 to 1.",
+      () => workers.list().map(({ agent }) => ({ labels: { agent }, value: admission.loadRatioOf(agent) })),
+    ),
+    gauge("greenroom_max_jobs", "Jobs that this instance may run at once.", () => one(admission.snapshot().maxJobs)),
+    gauge(
+      "greenroom_warm_slots",
+      "Slots that wait for a job, loaded.",
+      () => pool.snapshot().map(({ agent, warm }) => ({ labels: { agent }, value: warm })),
+    ),
+    gauge(
+      "greenroom_queue_depth",
+      "Dispatches of the fleet that wait, as last seen (every 5 s).",
+      () => sources.queueDepth().map(({ agent, depth }) => ({ labels: { agent }, value: depth })),
+    ),
+    gauge(
+      "greenroom_livekit_reachable",
+      "1 unless LiveKit's server can't be reached.",
+      () => one(livekitHealth.isReachable ? 1 : 0),
+    ),
+    gauge("greenroom_sse_clients", "Open streams of live updates.", () => one(hub.clientCount)),
+    new Gauge(
+      "greenroom_sse_slow_clients_total",
+      "Streams dropped because nobody read them.",
+      () => one(hub.slowClients),
+      "counter",
+    ),
+    new Gauge("greenroom_updates_total", "Live updates published.", () => one(hub.sequence), "counter"),
+    new Gauge(
+      "greenroom_spans_dropped_total",
+      "Spans that were not stored.",
+      () => one(sources.spansDropped()),
+      "counter",
+    ),
+  ];
+}

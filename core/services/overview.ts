@@ -1,0 +1,142 @@
+/**
+ * What the Overview page shows, as one answer. Read at most once a second however many look (viewers in between get the
+ * same answer), in five small statements.
+ */
+import type { Database } from "../../db/client.ts";
+import { listAgentRows } from "../../db/agents.ts";
+import { COUNT_CAP, countEndedJobs, countQueued, listLiveInstances, readyLatency } from "../../db/overview.ts";
+import type { Admission } from "../capacity/admission.ts";
+import type { LivekitHealth } from "../livekit/livekit_health.ts";
+import type { AgentCatalog } from "../runtime/agent_catalog.ts";
+import type { SlotPool } from "../runtime/slot_pool.ts";
+import { findProblems } from "../telemetry/problems.ts";
+import type { Sampler } from "../telemetry/sampler.ts";
+import type { WorkerFleet } from "../worker/worker_fleet.ts";
+
+export interface OverviewSources {
+  instanceId: string;
+  database: Database;
+  admission: Admission;
+  catalog: AgentCatalog;
+  pool: SlotPool;
+  workers: WorkerFleet;
+  livekitHealth: LivekitHealth;
+  sampler: Sampler;
+}
+
+const FRESH_MS = 1_000;
+const HOUR_MS = 3_600_000;
+/** Newest dispatches that the ready percentiles are made of. */
+const LATENCY_SAMPLES = 1_000;
+/** A sample older than this says nothing about now. */
+const SAMPLE_FRESH_MS = 16_000;
+const MAX_INSTANCES = 200;
+/** The lease of an instance (architecture.md 7): one that was silent for longer takes no calls. */
+const LEASE_MS = 8_000;
+
+export type Overview = Awaited<ReturnType<OverviewReader["read"]>>;
+
+export class OverviewReader {
+  readonly #sources: OverviewSources;
+  #latest: { readAtMs: number; overview: Promise<Awaited<ReturnType<typeof readOverview>>> } | null = null;
+
+  constructor(sources: OverviewSources) {
+    this.#sources = sources;
+  }
+
+  /** At most a second old. Throws when the database does. */
+  read() {
+    const nowMs = performance.now();
+    if (this.#latest && nowMs - this.#latest.readAtMs < FRESH_MS) return this.#latest.overview;
+    const latest = { readAtMs: nowMs, overview: readOverview(this.#sources, new Date()) };
+    this.#latest = latest;
+    // A failure is told to those who asked for it, and not kept.
+    latest.overview.catch(() => this.#latest === latest && (this.#latest = null));
+    return latest.overview;
+  }
+}
+
+async function readOverview(sources: OverviewSources, now: Date) {
+  const { database, admission, catalog, pool, sampler, livekitHealth } = sources;
+  const hourAgo = new Date(now.getTime() - HOUR_MS);
+  const startedAtMs = performance.now();
+  const [queue, instances, ended, ready, agentRows] = await Promise.all([
+    countQueued(database),
+    listLiveInstances(database, new Date(now.getTime() - SAMPLE_FRESH_MS), MAX_INSTANCES),
+    countEndedJobs(database, hourAgo),
+    readyLatency(database, hourAgo, LATENCY_SAMPLES),
+    listAgentRows(database),
+  ]);
+  const databaseMs = performance.now() - startedAtMs;
+  const slots = admission.snapshot();
+  const lanes = pool.snapshot();
+  const hosted = new Set(catalog.list().map(({ name }) => name));
+  const agents = [
+    ...catalog.list().map(({ name, state, error }) => ({ name, state, error: error ?? null, isHosted: true })),
+    ...agentRows.filter(({ name }) => !hosted.has(name)).map(({ name, error }) => ({
+      name,
+      state: "not_hosted" as const,
+      error,
+      isHosted: false,
+    })),
+  ];
+  const living = instances.filter(({ heartbeatAgeMs }) => heartbeatAgeMs <= LEASE_MS);
+  const maxJobs = living.reduce((total, instance) => total + (instance.state === "running" ? instance.maxJobs : 0), 0);
+  const liveJobs = instances.reduce((total, instance) => total + instance.liveJobs, 0);
+  const depth = queue.reduce((total, row) => total + row.depth, 0);
+  const { state, error, remedy } = livekitHealth.snapshot();
+  return {
+    at: now.toISOString(),
+    instanceId: sources.instanceId,
+    headroom: { calls: headroomOf(living, sources.instanceId, slots), maxJobs },
+    liveCalls: liveJobs,
+    queue: {
+      depth,
+      isCapped: depth >= COUNT_CAP,
+      oldestWaitMs: queue.length === 0 ? null : Math.max(...queue.map(({ oldestWaitMs }) => oldestWaitMs)),
+      byAgent: queue,
+    },
+    lastHour: { ...ended, isCapped: ended.failed >= COUNT_CAP },
+    ready: { ...ready, windowMs: HOUR_MS },
+    instances: instances.map((row) => ({
+      ...row,
+      isThisOne: row.id === sources.instanceId,
+      staleInMs: Math.max(0, LEASE_MS - row.heartbeatAgeMs),
+    })),
+    agents: agents.map((agent) => ({
+      ...agent,
+      running: agent.isHosted ? admission.usedBy(agent.name) : null,
+      free: agent.isHosted ? admission.freeFor(agent.name) : null,
+      warm: lanes.find((lane) => lane.agent === agent.name)?.warm ?? null,
+      queued: queue.find((row) => row.agent === agent.name)?.depth ?? 0,
+    })),
+    slots,
+    livekit: { state, error, remedy },
+    sample: sampler.latest,
+    problems: findProblems({
+      agents,
+      workers: sources.workers.list().map((worker) => {
+        const { state, since, lastError } = worker.snapshot();
+        return { agent: worker.agent, state, sinceMs: now.getTime() - since.getTime(), lastError };
+      }),
+      livekit: { state, error, remedy },
+      queue,
+      slots,
+      lanes,
+      instances,
+      databaseMs: sampler.latest ? sampler.latest.databaseMs : databaseMs,
+      lastHour: ended,
+    }),
+  };
+}
+
+/** Calls that can be taken now: of this instance from memory, which is ahead; of the others from the database. */
+function headroomOf(
+  living: readonly { id: string; state: string; maxJobs: number; liveJobs: number }[],
+  instanceId: string,
+  slots: { maxJobs: number; used: number; isAdmitting: boolean },
+): number {
+  const here = slots.isAdmitting ? slots.maxJobs - slots.used : 0;
+  return living.filter(({ id, state }) => id !== instanceId && state === "running")
+    .reduce((total, { maxJobs, liveJobs }) => total + Math.max(0, maxJobs - liveJobs), here);
+}

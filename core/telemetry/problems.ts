@@ -1,0 +1,173 @@
+/** What is wrong right now, the worst first, each with what to do about it. Pure. */
+
+export type Severity = "error" | "warn";
+
+export interface Problem {
+  code: string;
+  severity: Severity;
+  /** What it is about: an agent's or an instance's name; null: all of Greenroom. */
+  subject: string | null;
+  message: string;
+  remedy: string;
+}
+
+/** Null: unknown. Times in milliseconds. */
+export interface ProblemFacts {
+  agents: readonly { name: string; state: string; error: string | null; isHosted: boolean }[];
+  workers: readonly {
+    agent: string;
+    state: string;
+    sinceMs: number;
+    lastError: { explanation: string; remedy: string } | null;
+  }[];
+  livekit: { state: string; error: string | null; remedy: string | null };
+  queue: readonly { agent: string; depth: number; oldestWaitMs: number }[];
+  slots: { used: number; maxJobs: number; isAdmitting: boolean };
+  lanes: readonly { agent: string; lastError: string | null }[];
+  instances: readonly { id: string; hostname: string; heartbeatAgeMs: number }[];
+  databaseMs: number | null;
+  lastHour: { succeeded: number; failed: number };
+}
+
+/** A worker may take this long to register before it is a problem. */
+const REGISTER_WITHIN_MS = 10_000;
+const WAIT_LIMIT_MS = 30_000;
+const DATABASE_SLOW_MS = 250;
+/** The lease of an instance: architecture.md 7. */
+const HEARTBEAT_LIMIT_MS = 8_000;
+const FAILURE_SHARE_LIMIT = 0.2;
+const FAILURES_MIN = 5;
+
+export function findProblems(facts: ProblemFacts): Problem[] {
+  const found = [
+    ...livekitProblems(facts),
+    ...databaseProblems(facts),
+    ...instanceProblems(facts),
+    ...agentProblems(facts),
+    ...workerProblems(facts),
+    ...capacityProblems(facts),
+    ...failureProblems(facts),
+  ];
+  return found.sort((a, b) => Number(a.severity !== "error") - Number(b.severity !== "error"));
+}
+
+function livekitProblems({ livekit }: ProblemFacts): Problem[] {
+  if (livekit.state !== "unreachable") return [];
+  return [{
+    code: "livekit_unreachable",
+    severity: "error",
+    subject: null,
+    message: `LiveKit can't be reached: ${livekit.error ?? "no answer"}`,
+    remedy: livekit.remedy ?? "Check LIVEKIT_URL and that the server runs.",
+  }];
+}
+
+function databaseProblems({ databaseMs }: ProblemFacts): Problem[] {
+  if (databaseMs === null) {
+    return [{
+      code: "database_silent",
+      severity: "error",
+      subject: null,
+      message: "The database did not answer the last look at the queue.",
+      remedy: "Check that it runs and can be reached; GET /health says what was seen.",
+    }];
+  }
+  if (databaseMs <= DATABASE_SLOW_MS) return [];
+  return [{
+    code: "database_slow",
+    severity: "warn",
+    subject: null,
+    message: `The database took ${Math.round(databaseMs)} ms for a small query.`,
+    remedy: "Look at its load and disk, or give it a machine of its own by DATABASE_URL.",
+  }];
+}
+
+function instanceProblems({ instances }: ProblemFacts): Problem[] {
+  return instances.filter(({ heartbeatAgeMs }) => heartbeatAgeMs > HEARTBEAT_LIMIT_MS).map((instance) => ({
+    code: "instance_silent",
+    severity: "error",
+    subject: instance.hostname,
+    message: `Instance ${instance.hostname} (${instance.id.slice(-8)}) has been silent for ${
+      seconds(instance.heartbeatAgeMs)
+    }.`,
+    remedy: "See whether its process and machine are alive; start it again with the same data directory.",
+  }));
+}
+
+function agentProblems({ agents, lanes }: ProblemFacts): Problem[] {
+  const broken = agents.filter(({ isHosted, state }) => isHosted && state === "broken").map((agent): Problem => ({
+    code: "agent_broken",
+    severity: "error",
+    subject: agent.name,
+    message: `Agent ${agent.name} does not load: ${firstLine(agent.error ?? "no reason given")}`,
+    remedy: "Mend its file and restart; what waits for it then runs by itself.",
+  }));
+  const failing = lanes.filter(({ lastError }) => lastError !== null).map((lane): Problem => ({
+    code: "slots_fail",
+    severity: "warn",
+    subject: lane.agent,
+    message: `Slots of agent ${lane.agent} do not get warm: ${firstLine(lane.lastError ?? "")}`,
+    remedy: "See the error, and what the agent does in prewarm; jobs start cold meanwhile.",
+  }));
+  return [...broken, ...failing.filter(({ subject }) => broken.every((problem) => problem.subject !== subject))];
+}
+
+function workerProblems({ workers, livekit }: ProblemFacts): Problem[] {
+  // All of them are away then, and one cause is enough.
+  if (livekit.state === "unreachable") return [];
+  const away = workers.filter(({ state, sinceMs }) =>
+    state !== "registered" && state !== "stopped" && sinceMs > REGISTER_WITHIN_MS
+  );
+  return away.map((worker) => ({
+    code: "worker_not_registered",
+    severity: "warn",
+    subject: worker.agent,
+    message: `The worker of agent ${worker.agent} is not registered with LiveKit${
+      worker.lastError ? `: ${worker.lastError.explanation}` : ""
+    }.`,
+    remedy: worker.lastError?.remedy ?? "Greenroom tries by itself; direct placement does not depend on it.",
+  }));
+}
+
+function capacityProblems({ queue, slots }: ProblemFacts): Problem[] {
+  const isFull = slots.used >= slots.maxJobs;
+  const waiting = queue.filter(({ oldestWaitMs }) => oldestWaitMs > WAIT_LIMIT_MS).map((row): Problem => ({
+    code: "queue_waits",
+    severity: "warn",
+    subject: row.agent,
+    message: `${
+      row.depth === 1 ? "1 dispatch waits" : `${row.depth} dispatches wait`
+    } for agent ${row.agent}, the oldest for ${seconds(row.oldestWaitMs)}.`,
+    remedy: isFull
+      ? "Raise MAX_CONCURRENT_JOBS or start another instance."
+      : "See why in the dispatch: its agent may be broken, not hosted here, or at its maxJobs.",
+  }));
+  if (!isFull || !slots.isAdmitting) return waiting;
+  return [...waiting, {
+    code: "slots_used",
+    severity: "warn",
+    subject: null,
+    message: `All ${slots.maxJobs} slots of this instance are used; new calls wait.`,
+    remedy: "Raise MAX_CONCURRENT_JOBS or start another instance.",
+  }];
+}
+
+function failureProblems({ lastHour: { succeeded, failed } }: ProblemFacts): Problem[] {
+  const share = failed / Math.max(1, succeeded + failed);
+  if (failed < FAILURES_MIN || share < FAILURE_SHARE_LIMIT) return [];
+  return [{
+    code: "jobs_fail",
+    severity: "warn",
+    subject: null,
+    message: `${failed} jobs failed in the last hour, ${Math.round(share * 100)} % of those that ended.`,
+    remedy: "See them by error on the Recover page.",
+  }];
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}
+
+function firstLine(text: string): string {
+  return (text.split("\n")[0] ?? "").slice(0, 300);
+}
