@@ -22,7 +22,7 @@ export default function OverviewBoard({ initial }: { initial: OverviewData }) {
       <KeyFigures data={data} />
       <div class="grid grid-cols-[minmax(0,1fr)] gap-4 lg:grid-cols-2 xl:grid-cols-[minmax(0,1fr)_minmax(0,1fr)_24rem]">
         <ProblemsPanel problems={data.overview.problems} />
-        <CallsChart history={data.history} />
+        <CallsChart data={data} />
         <ReadyChart history={data.history} />
       </div>
       <AgentsPanel data={data} />

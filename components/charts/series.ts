@@ -31,7 +31,8 @@ export function toBuckets(
 export function roundTop(largest: number, least = 4): number {
   const target = Math.max(largest, least) / 4;
   const power = 10 ** Math.floor(Math.log10(target));
-  const step = [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((value) => value >= target) ?? target;
+  const step = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((value) => value >= target) ??
+    target;
   return step * 4;
 }
 
@@ -62,7 +63,8 @@ export function pathsOf({ values, isStepped = false }: Series, top: number) {
     if (runStart === null) {
       runStart = x(index);
       fill += `M${point}`;
-      line += `M${point}`;
+      // A value without neighbours is a short stroke: it would be invisible otherwise.
+      line += `M${point}h${values[index + 1] === null || index === values.length - 1 ? "-5" : "0"}`;
     } else {
       fill += step;
       if (index < values.length - 1) line += step;

@@ -10,6 +10,8 @@ export interface NavigationItem {
 
 export const NAVIGATION: readonly NavigationItem[] = [
   { href: "/", title: "Overview", icon: "i-overview", key: "o", group: "look" },
+  { href: "/jobs", title: "Jobs", icon: "i-jobs", key: "j", group: "look" },
+  { href: "/workers", title: "Workers", icon: "i-workers", key: "w", group: "look" },
   { href: "/dispatch", title: "Dispatch", icon: "i-dispatch", key: "d", group: "act" },
 ];
 

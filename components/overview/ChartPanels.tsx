@@ -2,7 +2,7 @@ import { LineChart } from "../charts/LineChart.tsx";
 import { largestOf, latestOf, roundTop, type Series } from "../charts/series.ts";
 import { count, duration } from "../format.ts";
 import { Panel } from "../Panel.tsx";
-import type { OverviewHistory } from "./types.ts";
+import type { OverviewData, OverviewHistory } from "./types.ts";
 
 /** Words under the quarters of the last hour. */
 function timesOf({ sinceMs, untilMs }: OverviewHistory): string[] {
@@ -23,11 +23,11 @@ function Legend({ items }: { items: { name: string; colour: string; value: strin
   );
 }
 
-export function CallsChart({ history }: { history: OverviewHistory }) {
+export function CallsChart({ data: { history, overview } }: { data: OverviewData }) {
   const calls: Series = { values: history.calls, colour: "var(--chart-3)", isFilled: true };
   const capacity: Series = { values: history.capacity, colour: "var(--chart-6)", isDashed: true, isStepped: true };
-  const now = wordOf(latestOf(history.calls), (value) => count(Math.round(value)));
-  const limit = wordOf(latestOf(history.capacity), (value) => count(Math.round(value)));
+  const now = count(overview.liveCalls);
+  const limit = count(overview.headroom.maxJobs);
   return (
     <Panel
       id="calls-chart"

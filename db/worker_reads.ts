@@ -1,0 +1,15 @@
+/** Workers of instances that have not ended, as they last said of themselves. */
+import { eq, getTableColumns, isNull } from "drizzle-orm";
+import type { Database } from "./client.ts";
+import { instances } from "./schema/instances.ts";
+import { workers } from "./schema/workers.ts";
+
+const MAX_WORKERS = 2_000;
+
+export type WorkerRow = typeof workers.$inferSelect;
+
+export async function listLiveWorkers(database: Database): Promise<WorkerRow[]> {
+  return await database.db.select(getTableColumns(workers)).from(workers)
+    .innerJoin(instances, eq(instances.id, workers.instanceId)).where(isNull(instances.endedAt))
+    .orderBy(workers.agent).limit(MAX_WORKERS);
+}

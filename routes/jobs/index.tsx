@@ -1,0 +1,71 @@
+import { rowOf } from "../../components/jobs/row.ts";
+import { jobsHref, parseQuery, sinceMs, type Term, valuesOf } from "../../components/jobs/query.ts";
+import { viewOfDispatch } from "../../core/dispatch/dispatch_view.ts";
+import { listInstanceNames } from "../../db/dispatch_history.ts";
+import { type JobFilter, searchDispatches } from "../../db/job_search.ts";
+import { decodeCursor } from "../../db/page.ts";
+import JobsList, { type JobsListProps } from "../../islands/JobsList.tsx";
+import { define, type State } from "../(_shared)/define.ts";
+import { nextCursor } from "../(_shared)/list.ts";
+import { canOperate, pageData } from "../(_shared)/page.ts";
+import { partsOf } from "../(_shared)/parts.ts";
+
+const PAGE_SIZE = 50;
+
+/** `q` may come several times (tokens and text of the form without JavaScript); `without` takes one token out. */
+export const handler = define.handlers({
+  async GET(ctx) {
+    const { searchParams } = ctx.url;
+    const { terms, problems } = parseQuery(searchParams.getAll("q").join(" "));
+    const without = searchParams.get("without");
+    if (without !== null) return ctx.redirect(jobsHref(terms.filter((_, index) => String(index) !== without)));
+    const data = await listOf(ctx.state, { terms, problems, cursorText: searchParams.get("cursor") });
+    return searchParams.get("as") === "data" ? ctx.json(data) : pageData(data);
+  },
+});
+
+export default define.page<typeof handler>(({ data, state }) => <JobsList {...data} canOperate={canOperate(state)} />);
+
+async function listOf(
+  state: State,
+  { terms, problems, cursorText }: { terms: Term[]; problems: string[]; cursorText: string | null },
+): Promise<JobsListProps> {
+  const { database, catalog, admission, live } = partsOf(state);
+  const now = new Date();
+  const cursor = cursorText === null ? null : decodeCursor(cursorText);
+  const found = await searchDispatches(database, { limit: PAGE_SIZE, cursor }, filterOf(terms, now));
+  // Memory is ahead of the database by the milliseconds that a write takes.
+  const views = found.map((each) => live.find(each.dispatch.id)?.view ?? viewOfDispatch(each));
+  const rows = views.map(rowOf);
+  const names = await listInstanceNames(database, rows.flatMap(({ instanceId }) => instanceId ?? []));
+  return {
+    terms,
+    problems,
+    rows,
+    nextCursor: nextCursor(found.map(({ dispatch }) => dispatch), PAGE_SIZE),
+    isFirstPage: cursor === null,
+    agents: [...new Set(catalog.list().map(({ name }) => name))],
+    instanceNames: Object.fromEntries(names),
+    counts: { Live: admission.snapshot().used },
+    now: now.toISOString(),
+  };
+}
+
+function filterOf(terms: Term[], now: Date): JobFilter {
+  const spans = valuesOf(terms, "since").map((value) => sinceMs(value) ?? 0);
+  return {
+    states: valuesOf(terms, "state") as JobFilter["states"],
+    agents: valuesOf(terms, "agent"),
+    rooms: valuesOf(terms, "room"),
+    errors: valuesOf(terms, "error"),
+    priorities: valuesOf(terms, "priority") as JobFilter["priorities"],
+    origins: valuesOf(terms, "origin") as JobFilter["origins"],
+    ids: valuesOf(terms, "id"),
+    words: valuesOf(terms, ""),
+    metadata: terms.filter(({ key }) => key.startsWith("meta.")).map(({ key, value }) => ({
+      name: key.slice("meta.".length),
+      value,
+    })),
+    since: spans.length === 0 ? null : new Date(now.getTime() - Math.max(...spans)),
+  };
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { findProblems, type ProblemFacts } from "../../../core/telemetry/problems.ts";
+
+const FINE: ProblemFacts = {
+  agents: [{ name: "echo", state: "ready", error: null, isHosted: true }],
+  workers: [{ agent: "echo", state: "registered", sinceMs: 60_000, lastError: null }],
+  livekit: { state: "reachable", error: null, remedy: null },
+  queue: [{ agent: "echo", depth: 1, oldestWaitMs: 1_000 }],
+  slots: { used: 3, maxJobs: 20, isAdmitting: true },
+  lanes: [{ agent: "echo", lastError: null }],
+  instances: [{ id: "01a20219-b6d1-7370-ba5d-43ea08dbbe14", hostname: "here", heartbeatAgeMs: 900 }],
+  databaseMs: 2,
+  lastHour: { succeeded: 100, failed: 1 },
+};
+const EXPLAINED = { explanation: "refused", remedy: "check the key" };
+
+Deno.test("findProblems finds nothing when all is fine, nor in what is only starting", () => {
+  assert.deepEqual(findProblems(FINE), []);
+  const starting = { agent: "echo", state: "connecting", sinceMs: 2_000, lastError: null };
+  assert.deepEqual(findProblems({ ...FINE, livekit: { ...FINE.livekit, state: "unknown" }, workers: [starting] }), []);
+});
+
+const CASES: [code: string, facts: Partial<ProblemFacts>][] = [
+  ["agent_broken", { agents: [{ name: "echo", state: "broken", error: "SyntaxError: x\n at y", isHosted: true }] }],
+  ["slots_fail", { lanes: [{ agent: "echo", lastError: "prewarm threw" }] }],
+  ["worker_not_registered", {
+    workers: [{ agent: "echo", state: "reconnecting", sinceMs: 11_000, lastError: EXPLAINED }],
+  }],
+  ["livekit_unreachable", { livekit: { state: "unreachable", error: "refused", remedy: "start it" } }],
+  ["queue_waits", { queue: [{ agent: "echo", depth: 4, oldestWaitMs: 31_000 }] }],
+  ["slots_used", { slots: { used: 20, maxJobs: 20, isAdmitting: true } }],
+  ["database_slow", { databaseMs: 400 }],
+  ["database_silent", { databaseMs: null }],
+  ["instance_silent", { instances: [{ id: "x", hostname: "there", heartbeatAgeMs: 9_000 }] }],
+  ["jobs_fail", { lastHour: { succeeded: 10, failed: 5 } }],
+];
+
+for (const [code, facts] of CASES) {
+  Deno.test(`findProblems names ${code} alone, in one line, with a remedy`, () => {
+    const problems = findProblems({ ...FINE, ...facts });
+    assert.deepEqual(problems.map((problem) => problem.code), [code]);
+    assert.ok(problems.every(({ message, remedy }) => message !== "" && remedy !== "" && !message.includes("\n")));
+  });
+}
+
+Deno.test("findProblems names LiveKit being away once, not each worker, and the worst first", () => {
+  const problems = findProblems({
+    ...FINE,
+    slots: { used: 20, maxJobs: 20, isAdmitting: true },
+    workers: [{ agent: "echo", state: "reconnecting", sinceMs: 60_000, lastError: EXPLAINED }],
+    livekit: { state: "unreachable", error: "refused", remedy: "start it" },
+  });
+  assert.deepEqual(problems.map(({ code }) => code), ["livekit_unreachable", "slots_used"]);
+});
