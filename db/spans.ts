@@ -26,19 +26,29 @@ export interface SpanRecord {
   instanceId: string | null;
 }
 
-/** A span that is there already stays as it is. */
+/**
+ * A span that is there already stays as it is. One array per column: reading JSON objects with as many members takes
+ * Postgres as long as storing them (measured: 25 ms of 50 for 1,000 spans).
+ */
 export async function insertSpans(database: Database, spans: readonly SpanRecord[]): Promise<void> {
+  const column = (valueOf: (span: SpanRecord) => string | null) => arrayText(spans.map(valueOf));
   await looseRows(
     database,
     sql`insert into spans (trace_id, span_id, parent_span_id, name, kind, started_at, duration_us, status, status_message,
         attributes, events, dispatch_id, job_id, instance_id)
-      select x."traceId", x."spanId", x."parentSpanId", x.name, x.kind, x."startedAt", x."durationUs", x.status,
-        x."statusMessage", x.attributes, x.events, x."dispatchId", x."jobId", x."instanceId"
-      from json_to_recordset(${
-      toJson(spans)
-    }::text::json) x("traceId" text, "spanId" text, "parentSpanId" text, name text,
-        kind text, "startedAt" timestamptz, "durationUs" bigint, status text, "statusMessage" text, attributes jsonb,
-        events jsonb, "dispatchId" uuid, "jobId" uuid, "instanceId" uuid)
+      select trace_id, span_id, parent_span_id, name, kind, started_at, duration_us, status, status_message,
+        attributes::jsonb, events::jsonb, dispatch_id, job_id, instance_id
+      from unnest(${column((span) => span.traceId)}::text::text[], ${column((span) => span.spanId)}::text::text[],
+        ${column((span) => span.parentSpanId)}::text::text[], ${column((span) => span.name)}::text::text[],
+        ${column((span) => span.kind)}::text::text[], ${column((span) => span.startedAt)}::text::timestamptz[],
+        ${column((span) => String(span.durationUs))}::text::bigint[], ${column((span) => span.status)}::text::text[],
+        ${column((span) => span.statusMessage)}::text::text[], ${
+      column((span) => jsonText(span.attributes))
+    }::text::text[],
+        ${column((span) => jsonText(span.events))}::text::text[], ${column((span) => span.dispatchId)}::text::uuid[],
+        ${column((span) => span.jobId)}::text::uuid[], ${column((span) => span.instanceId)}::text::uuid[])
+        x(trace_id, span_id, parent_span_id, name, kind, started_at, duration_us, status, status_message, attributes, events,
+          dispatch_id, job_id, instance_id)
       on conflict do nothing`,
   );
 }
@@ -59,12 +69,19 @@ export async function listSpansOfDispatch(
   );
 }
 
+/** An array as Postgres reads it. It takes neither NUL nor half a surrogate pair in text. */
+function arrayText(values: readonly (string | null)[]): string {
+  const quoted = values.map((value) => value === null ? "null" : `"${value.replace(/[\\"]/g, "\\$&")}"`);
+  return `{${quoted.join(",")}}`.replaceAll("\0", "\uFFFD").toWellFormed();
+}
+
 /**
- * Postgres takes neither NUL nor half a surrogate pair. JSON.stringify escapes both, and whole pairs never; an escaped
- * backslash is matched only to step over it. (A replacer function would cost more than the write.)
+ * JSON escapes NUL and half pairs, and whole pairs never, so those escapes are what must go; an escaped backslash is matched
+ * only to step over it.
  */
-function toJson(spans: readonly SpanRecord[]): string {
-  return JSON.stringify(spans).replace(
+function jsonText(value: unknown): string | null {
+  if (value === null) return null;
+  return JSON.stringify(value).replace(
     /\\(?:\\|u(?:0000|d[89a-f][0-9a-f]{2}))/g,
     (escape) => escape === "\\\\" ? escape : "\\ufffd",
   );

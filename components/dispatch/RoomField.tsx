@@ -37,7 +37,8 @@ export function RoomField({ rooms, value, error, onChange }: Props) {
     setActive((active + step + matches.length) % matches.length);
   };
   return (
-    <div>
+    // The list lies over what follows: were it to push that down, a click there would miss when the list closes.
+    <div class="relative">
       <label class="mb-1.5 block font-semibold" for="room">Room</label>
       <input
         id="room"
@@ -68,7 +69,7 @@ export function RoomField({ rooms, value, error, onChange }: Props) {
         role="listbox"
         aria-label="Rooms"
         hidden={!isShown}
-        class="mt-1 rounded-field border border-base-300 p-1"
+        class="absolute inset-x-0 top-full z-20 mt-1 rounded-field border border-base-300 bg-base-100 p-1 shadow-overlay"
       >
         {matches.map(({ name, note }, index) => (
           <li

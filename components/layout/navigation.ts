@@ -13,6 +13,7 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { href: "/jobs", title: "Jobs", icon: "i-jobs", key: "j", group: "look" },
   { href: "/workers", title: "Workers", icon: "i-workers", key: "w", group: "look" },
   { href: "/dispatch", title: "Dispatch", icon: "i-dispatch", key: "d", group: "act" },
+  { href: "/recover", title: "Recover", icon: "i-recover", key: "r", group: "act" },
 ];
 
 /** Pages that a phone's bar shows; the others are behind "More". */

@@ -35,6 +35,11 @@ function json(schema: z.ZodType, description: string) {
   return { description, content: { "application/json": { schema } } };
 }
 
+const eventStream = {
+  description: "Events with ids, for Last-Event-ID; `gap` says that some were missed.",
+  content: { "text/event-stream": { schema: z.string() } },
+};
+
 function pageOf(schema: z.ZodType, description: string) {
   return json(z.object({ items: z.array(schema), nextCursor: z.string().nullable() }), description);
 }
@@ -91,6 +96,39 @@ export function openapiDocument(version: string) {
             ...body(retryRequestSchema),
           },
         ),
+      },
+      "/api/v1/dispatches/{id}/events": {
+        get: operation("What happens to a dispatch, from its request to its end, as server-sent events", {
+          "200": eventStream,
+          "204": { description: "It has ended and the client, which sent Last-Event-ID, has seen that." },
+        }, { requestParams: { path: id } }),
+      },
+      "/api/v1/dispatches/{id}/trace": {
+        get: operation("The spans of a dispatch, oldest first", { "200": json(anything, "Its trace.") }, {
+          requestParams: { path: id },
+        }),
+      },
+      "/api/v1/events": {
+        get: operation("Live updates of some topics, as server-sent events", { "200": eventStream }, {
+          requestParams: { query: z.object({ topics: z.string(), lastEventId: z.string().optional() }) },
+        }),
+      },
+      "/api/v1/overview": {
+        get: operation("Headroom, queue, the last hour, instances, agents and problems", {
+          "200": json(anything, "At most a second old."),
+        }),
+      },
+      "/api/v1/metrics-history": {
+        get: operation("History of load and latencies, for charts", { "200": json(anything, "One line per metric.") }, {
+          requestParams: {
+            query: z.object({
+              metrics: z.string(),
+              since: z.iso.datetime().optional(),
+              until: z.iso.datetime().optional(),
+              instanceId: z.uuid().optional(),
+            }),
+          },
+        }),
       },
       "/api/v1/jobs": {
         get: operation("Jobs, newest first", { "200": pageOf(jobViewSchema, "A page.") }, {

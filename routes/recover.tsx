@@ -1,0 +1,88 @@
+import { GroupsPanel } from "../components/recover/GroupsPanel.tsx";
+import { type RecoverData, recoverHref, type Window, WINDOWS } from "../components/recover/types.ts";
+import { plural } from "../components/format.ts";
+import { sinceMs } from "../components/jobs/query.ts";
+import { listFailureGroups, previewFailureGroup } from "../db/failure_groups.ts";
+import RetryGroup from "../islands/RetryGroup.tsx";
+import { actorOf, noteDone, requireRole } from "./(_shared)/access.ts";
+import { define, type State } from "./(_shared)/define.ts";
+import { isUuid } from "./(_shared)/input.ts";
+import { canOperate, pageData } from "./(_shared)/page.ts";
+import { partsOf } from "./(_shared)/parts.ts";
+
+/** Jobs that one click retries. */
+const MAX_MEMBERS = 200;
+const WAIT_FOR_NOTHING = { wait: "none", waitMs: 1, onWaitTimeout: "continue" } as const;
+
+export const handler = define.handlers({
+  /** `since`: 1h, 24h or 7d; `group`: the fingerprint to preview. */
+  async GET(ctx) {
+    const { searchParams } = ctx.url;
+    const retried = Number(searchParams.get("retried") ?? "");
+    const refused = Number(searchParams.get("refused") ?? "");
+    const notice = searchParams.has("retried")
+      ? `${plural(retried, "job")} retried${refused > 0 ? `, ${refused} refused` : ""}.`
+      : null;
+    return pageData(
+      await recoverDataOf(ctx.state, windowOf(searchParams.get("since")), searchParams.get("group"), notice),
+    );
+  },
+
+  /** The retry without JavaScript: of the ticked ids. */
+  async POST(ctx) {
+    const form = await ctx.req.formData();
+    const ids = form.getAll("id").filter((id) => typeof id === "string" && isUuid(id)).slice(
+      0,
+      MAX_MEMBERS,
+    ) as string[];
+    const refusal = requireRole(ctx, "operator", "dispatch.retry", `${plural(ids.length, "dispatch", "dispatches")}`);
+    if (refusal) return refusal;
+    const { dispatcher } = partsOf(ctx.state);
+    const requester = { actor: actorOf(ctx.state.principal), origin: "retry", traceparent: null } as const;
+    let retried = 0;
+    for (const id of ids) {
+      const result = await dispatcher.retry(id, undefined, requester, WAIT_FOR_NOTHING);
+      if (result.ok) retried += 1;
+    }
+    noteDone(ctx.state);
+    const href = recoverHref(windowOf(String(form.get("since"))), String(form.get("group")));
+    return ctx.redirect(`${href}&retried=${retried}&refused=${ids.length - retried}`, 303);
+  },
+});
+
+export default define.page<typeof handler>(({ data, state }) => (
+  <div class="mx-auto grid max-w-[88rem] grid-cols-[minmax(0,1fr)] gap-4">
+    {data.notice !== null && <p role="status" class="panel p-4 font-semibold">{data.notice}</p>}
+    <GroupsPanel data={data} />
+    {data.group && data.preview && (
+      <RetryGroup
+        group={data.group}
+        preview={data.preview}
+        window={data.window}
+        now={data.now}
+        csrf={state.csrfToken ?? ""}
+        canOperate={canOperate(state)}
+      />
+    )}
+  </div>
+));
+
+function windowOf(text: string | null): Window {
+  return WINDOWS.find((window) => window === text) ?? "24h";
+}
+
+async function recoverDataOf(
+  state: State,
+  window: Window,
+  fingerprint: string | null,
+  notice: string | null,
+): Promise<RecoverData> {
+  const { database } = partsOf(state);
+  const now = new Date();
+  const since = new Date(now.getTime() - (sinceMs(window) ?? 0));
+  const groups = await listFailureGroups(database, since, now);
+  const group = groups.find((each) => each.fingerprint === fingerprint) ?? groups[0] ?? null;
+  const preview = group &&
+    await previewFailureGroup(database, { fingerprint: group.fingerprint, since, limit: MAX_MEMBERS });
+  return { window, groups, group, preview, notice, now: now.toISOString() };
+}
