@@ -101,7 +101,7 @@ export async function readyLatency(database: Database, since: Date, limit: numbe
     sql`select count(ms)::int as samples, percentile_disc(0.5) within group (order by ms) as "p50Ms",
         percentile_disc(0.95) within group (order by ms) as "p95Ms"
       from (select (extract(epoch from ready_at - created_at) * 1000)::float8 as ms from dispatches
-        where created_at >= ${since.toISOString()}::timestamptz order by created_at desc nulls last, id desc nulls last limit ${limit}::int) d`,
+        where created_at >= ${since.toISOString()}::timestamptz order by created_at desc, id desc limit ${limit}::int) d`,
   );
   return found ?? { samples: 0, p50Ms: null, p95Ms: null };
 }

@@ -11,9 +11,10 @@ import { useLivePage, useNow } from "../components/live/use_live_page.ts";
 const TOPICS = ["dispatches", "fleet", "load"];
 /** The server reads the fleet at most once a second; asking more often would show the same. */
 const SETTLE_MS = 200;
+const STALE_MS = 1_000;
 
 export default function OverviewBoard({ initial }: { initial: OverviewData }) {
-  const { data } = useLivePage(initial, "/?as=data", TOPICS, { settleMs: SETTLE_MS });
+  const { data } = useLivePage(initial, "/?as=data", TOPICS, { settleMs: SETTLE_MS, staleMs: STALE_MS });
   const readAtMs = Date.parse(data.overview.at);
   const sinceMs = Math.max(0, useNow(readAtMs) - readAtMs);
   return (

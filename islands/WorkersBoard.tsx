@@ -7,9 +7,10 @@ import type { WorkersData } from "../components/workers/types.ts";
 
 const TOPICS = ["fleet", "load"];
 const SETTLE_MS = 200;
+const STALE_MS = 1_000;
 
 export default function WorkersBoard({ initial }: { initial: WorkersData }) {
-  const { data } = useLivePage(initial, "/workers?as=data", TOPICS, { settleMs: SETTLE_MS });
+  const { data } = useLivePage(initial, "/workers?as=data", TOPICS, { settleMs: SETTLE_MS, staleMs: STALE_MS });
   const { overview } = data;
   const readAtMs = Date.parse(overview.at);
   const nowMs = useNow(readAtMs);

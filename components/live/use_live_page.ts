@@ -17,6 +17,8 @@ export interface LivePage<T> {
 export interface LiveOptions {
   /** How long hints are gathered before the one fetch that they cost. */
   settleMs?: number;
+  /** How old the server's answer may be: after the last hint one more fetch follows when that time is over. */
+  staleMs?: number;
   /** The reader aims at something, so nothing may move. */
   isPaused?: boolean;
 }
@@ -26,7 +28,7 @@ export function useLivePage<T>(
   initial: T,
   url: string,
   topics: readonly string[],
-  { settleMs = SETTLE_MS, isPaused = false }: LiveOptions = {},
+  { settleMs = SETTLE_MS, staleMs = 0, isPaused = false }: LiveOptions = {},
 ): LivePage<T> {
   const [data, setData] = useState(initial);
   const paused = useRef(isPaused);
@@ -35,6 +37,7 @@ export function useLivePage<T>(
   useEffect(() => {
     if (topics.length === 0) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let trailing: ReturnType<typeof setTimeout> | undefined;
     let isFetching = false;
     let isDirty = false;
     const ending = new AbortController();
@@ -55,7 +58,12 @@ export function useLivePage<T>(
     };
     const refresh = () => timer ??= setTimeout(fetchNow, settleMs);
     refreshRef.current = refresh;
-    const unsubscribe = subscribe(topics, refresh);
+    const unsubscribe = subscribe(topics, () => {
+      refresh();
+      if (staleMs === 0) return;
+      clearTimeout(trailing);
+      trailing = setTimeout(refresh, staleMs);
+    });
     const poll = setInterval(() => {
       if (liveState.value.state !== "live" && !document.hidden) refresh();
     }, POLL_MS);
@@ -64,6 +72,7 @@ export function useLivePage<T>(
       unsubscribe();
       clearInterval(poll);
       clearTimeout(timer);
+      clearTimeout(trailing);
     };
   }, [url, topics.join(",")]);
   return { data, refresh: () => refreshRef.current() };

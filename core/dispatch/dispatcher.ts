@@ -233,17 +233,16 @@ export class Dispatcher {
       leaseToken,
     };
     const tracked = live.track(newDispatchView(dispatch, createdAt));
+    const assigned = newJobView(tracked.view, job, createdAt);
+    const token = starter.mintToken(tracked.view, assigned);
+    token.catch(() => {}); // awaited by the job, if it comes to that
     if (!await this.#insertPlaced(dispatch, job, requester, createdAt, idempotency, admitted.reservation)) {
       live.forgetIfIdle(dispatch.id);
       return null;
     }
-    tracked.assigned(newJobView(tracked.view, job, createdAt));
-    starter.start(tracked, {
-      leaseToken,
-      reservation: admitted.reservation,
-      traceparent: dispatch.traceparent,
-      livekit: null,
-    });
+    tracked.assigned(assigned);
+    const { reservation } = admitted;
+    starter.start(tracked, { leaseToken, reservation, traceparent: dispatch.traceparent, livekit: null, token });
     return tracked;
   }
 

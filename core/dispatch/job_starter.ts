@@ -13,7 +13,7 @@ import type { SpanMessage } from "../runtime/messages.ts";
 import type { JobRunner, LivekitJobLink, RunningJob } from "../runtime/job_runner.ts";
 import type { LogWriter } from "../runtime/log_writer.ts";
 import type { SlotLogLine } from "../runtime/slot.ts";
-import type { JobView } from "./dispatch_view.ts";
+import type { DispatchView, JobView } from "./dispatch_view.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
 
 export interface JobStarterOptions {
@@ -44,6 +44,8 @@ export interface AssignedJob {
   reservation: Reservation;
   traceparent: string | null;
   livekit: LivekitJobLink | null;
+  /** Minted beforehand, beside the statement that stored the job. */
+  token?: Promise<string>;
 }
 
 export class JobStarter {
@@ -54,7 +56,7 @@ export class JobStarter {
   }
 
   /** Starts the last job in `live.view.jobs`. The reservation is released when the job's process is gone. */
-  start(live: LiveDispatch, { leaseToken, reservation, traceparent, livekit }: AssignedJob): RunningJob {
+  start(live: LiveDispatch, { leaseToken, reservation, traceparent, livekit, token }: AssignedJob): RunningJob {
     const { runner, catalog, tracing } = this.#options;
     const { view } = live;
     const job = live.job;
@@ -73,7 +75,7 @@ export class JobStarter {
         traceparent: tracing?.traceparentOf(job, traceparent) ?? traceparent,
         readiness: descriptor?.readiness ?? "connected",
         shutdownGraceMs: descriptor?.shutdownGraceMs ?? this.#options.shutdownGraceMs,
-        mintToken: () => this.#mintToken(live),
+        mintToken: () => token ?? this.mintToken(view, job),
         livekit,
       },
       {
@@ -90,6 +92,23 @@ export class JobStarter {
     );
   }
 
+  /** The room token of a job of this dispatch. */
+  mintToken(view: DispatchView, job: JobView): Promise<string> {
+    const descriptor = this.#options.catalog.find(view.agent)?.descriptor ?? null;
+    return mintJobToken(this.#options.livekit.credentials(), {
+      room: view.room,
+      identity: job.participantIdentity,
+      agentName: view.agent,
+      dispatchId: view.id,
+      attempt: job.attempt,
+      ...(job.participant === null ? {} : { triggeringParticipant: job.participant }),
+      name: descriptor?.participant.name ?? view.agent,
+      ...(descriptor?.participant.metadata ? { metadata: descriptor.participant.metadata } : {}),
+      attributes: descriptor?.participant.attributes ?? {},
+      ...(descriptor ? { permissions: descriptor.permissions } : {}),
+    });
+  }
+
   #log(job: JobView, line: SlotLogLine): void {
     this.#options.logs.add(logLineOf(job.id, job.attempt, line));
     this.#options.onLog?.(job, line);
@@ -104,23 +123,6 @@ export class JobStarter {
     live.jobEnded(end, at, end.outcome === "failed" ? explainFailure(end.failure) : null);
     void this.#options.logs.flush(live.job?.id);
     this.#options.live.forgetIfIdle(live.view.id);
-  }
-
-  #mintToken({ view, job }: LiveDispatch): Promise<string> {
-    const descriptor = this.#options.catalog.find(view.agent)?.descriptor ?? null;
-    if (!job) throw new Error(`Cannot mint a token for dispatch ${view.id}: it has no job`);
-    return mintJobToken(this.#options.livekit.credentials(), {
-      room: view.room,
-      identity: job.participantIdentity,
-      agentName: view.agent,
-      dispatchId: view.id,
-      attempt: job.attempt,
-      ...(job.participant === null ? {} : { triggeringParticipant: job.participant }),
-      name: descriptor?.participant.name ?? view.agent,
-      ...(descriptor?.participant.metadata ? { metadata: descriptor.participant.metadata } : {}),
-      attributes: descriptor?.participant.attributes ?? {},
-      ...(descriptor ? { permissions: descriptor.permissions } : {}),
-    });
   }
 }
 

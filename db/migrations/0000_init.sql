@@ -152,7 +152,7 @@ ALTER TABLE "job_details" ADD CONSTRAINT "job_details_job_id_jobs_id_fk" FOREIGN
 ALTER TABLE "jobs" ADD CONSTRAINT "jobs_dispatch_id_dispatches_id_fk" FOREIGN KEY ("dispatch_id") REFERENCES "public"."dispatches"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "workers" ADD CONSTRAINT "workers_instance_id_instances_id_fk" FOREIGN KEY ("instance_id") REFERENCES "public"."instances"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "dispatches_queue" ON "dispatches" USING btree ("agent","rank_at") WHERE "dispatches"."state" = 'queued' and "dispatches"."placement" = 'direct';--> statement-breakpoint
-CREATE INDEX "dispatches_created" ON "dispatches" USING btree ("created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "dispatches_created" ON "dispatches" USING btree ("created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "dispatches_live" ON "dispatches" USING btree ("server","room") WHERE "dispatches"."state" in ('queued', 'placed', 'running');--> statement-breakpoint
 CREATE UNIQUE INDEX "dispatches_livekit_id" ON "dispatches" USING btree ("server","livekit_dispatch_id") WHERE "dispatches"."livekit_dispatch_id" is not null;--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
@@ -161,5 +161,5 @@ CREATE UNIQUE INDEX "jobs_live" ON "jobs" USING btree ("dispatch_id",coalesce("p
 CREATE UNIQUE INDEX "jobs_livekit_id" ON "jobs" USING btree ("server","livekit_job_id") WHERE "jobs"."livekit_job_id" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_dispatch" ON "jobs" USING btree ("dispatch_id");--> statement-breakpoint
 CREATE INDEX "jobs_instance_live" ON "jobs" USING btree ("instance_id") WHERE "jobs"."state" in ('created', 'assigned', 'running');--> statement-breakpoint
-CREATE INDEX "jobs_created" ON "jobs" USING btree ("created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "jobs_created" ON "jobs" USING btree ("created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "transitions_dispatch" ON "transitions" USING btree ("dispatch_id","at");

@@ -68,11 +68,11 @@ CREATE TABLE "spans" (
 CREATE TABLE "spans_default" PARTITION OF "spans" DEFAULT;
 --> statement-breakpoint
 ALTER TABLE "jobs" ADD COLUMN "failure_fingerprint" text;--> statement-breakpoint
-CREATE INDEX "audit_log_at" ON "audit_log" USING btree ("at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "audit_log_at" ON "audit_log" USING btree ("at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "sessions_expiry" ON "sessions" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "spans_trace" ON "spans" USING btree ("trace_id");--> statement-breakpoint
 CREATE INDEX "spans_dispatch" ON "spans" USING btree ("dispatch_id");--> statement-breakpoint
-CREATE INDEX "jobs_state" ON "jobs" USING btree ("state","created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
-CREATE INDEX "jobs_agent" ON "jobs" USING btree ("agent","created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
-CREATE INDEX "jobs_room" ON "jobs" USING btree ("room","created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
-CREATE INDEX "jobs_failed" ON "jobs" USING btree ("ended_at" DESC NULLS LAST,"failure_fingerprint") WHERE "jobs"."state" = 'failed';
+CREATE INDEX "jobs_state" ON "jobs" USING btree ("state","created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
+CREATE INDEX "jobs_agent" ON "jobs" USING btree ("agent","created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
+CREATE INDEX "jobs_room" ON "jobs" USING btree ("room","created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
+CREATE INDEX "jobs_failed" ON "jobs" USING btree ("ended_at" DESC NULLS FIRST,"failure_fingerprint") WHERE "jobs"."state" = 'failed';

@@ -15,4 +15,4 @@ export const auditLog = pgTable("audit_log", {
   target: text(),
   outcome: text().notNull(),
   fields: jsonb(),
-}, (t) => [index("audit_log_at").on(t.at.desc(), t.id.desc())]);
+}, (t) => [index("audit_log_at").on(t.at.desc().nullsFirst(), t.id.desc().nullsFirst())]);

@@ -39,7 +39,7 @@ export const dispatches = pgTable("dispatches", {
   changeId: uuid("change_id").notNull(),
 }, (t) => [
   index("dispatches_queue").on(t.agent, t.rankAt).where(sql`${t.state} = 'queued' and ${t.placement} = 'direct'`),
-  index("dispatches_created").on(t.createdAt.desc(), t.id.desc()),
+  index("dispatches_created").on(t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
   index("dispatches_live").on(t.server, t.room).where(sql`${t.state} in ('queued', 'placed', 'running')`),
   uniqueIndex("dispatches_livekit_id").on(t.server, t.livekitDispatchId).where(sql`${t.livekitDispatchId} is not null`),
   check(
