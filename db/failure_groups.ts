@@ -75,22 +75,36 @@ export async function previewFailureGroup(
   database: Database,
   { fingerprint, since, limit }: { fingerprint: string; since: Date; limit: number },
 ): Promise<GroupPreview> {
-  const candidates = sql`select distinct on (d.id) d.id, d.agent, d.room, d.state, j.failure_message, j.ended_at,
-      exists (select from dispatches r where r.retry_of = d.id) as is_retried
-    from jobs j join dispatches d on d.id = j.dispatch_id
-    where j.state = 'failed' and j.ended_at >= ${since.toISOString()}::timestamptz
-      and coalesce(j.failure_fingerprint, j.failure_kind) = ${fingerprint} order by d.id, j.ended_at desc`;
-  const [counts] = await rows<{ eligible: number; retried: number; recovered: number }>(
+  const from = since.toISOString();
+  // A retry is younger than the failure that it repeats, so only the window's dispatches can be one.
+  const found = await rows<GroupMember & { isEligible: boolean; eligible: number; retried: number; recovered: number }>(
     database,
-    sql`select count(*) filter (where state = 'failed' and not is_retried)::int as eligible,
-        count(*) filter (where is_retried)::int as retried,
-        count(*) filter (where state <> 'failed' and not is_retried)::int as recovered from (${candidates}) c`,
+    sql`with retried as materialized (
+      select distinct retry_of from dispatches where created_at >= ${from}::timestamptz and retry_of is not null
+    ), failed as materialized (
+      select distinct on (dispatch_id) dispatch_id, failure_message, ended_at from jobs
+      where state = 'failed' and ended_at >= ${from}::timestamptz
+        and coalesce(failure_fingerprint, failure_kind) = ${fingerprint} order by dispatch_id, ended_at desc
+    ), judged as (
+      select d.id, d.agent, d.room, f.failure_message, f.ended_at, r.retry_of is not null as is_retried,
+        d.state = 'failed' and r.retry_of is null as is_eligible
+      from failed f join dispatches d on d.id = f.dispatch_id left join retried r on r.retry_of = d.id
+    ) select id as "dispatchId", agent, room, failure_message as message,
+        to_char(ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "failedAt", is_eligible as "isEligible",
+        (count(*) filter (where is_eligible) over ())::int as eligible,
+        (count(*) filter (where is_retried) over ())::int as retried,
+        (count(*) filter (where not is_eligible and not is_retried) over ())::int as recovered
+      from judged order by is_eligible desc, ended_at desc limit ${limit}::int`,
   );
-  const members = await rows<GroupMember>(
-    database,
-    sql`select id as "dispatchId", agent, room, failure_message as message,
-        to_char(ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "failedAt"
-      from (${candidates}) c where state = 'failed' and not is_retried order by ended_at desc limit ${limit}::int`,
-  );
-  return { members: [...members], ...(counts ?? { eligible: 0, retried: 0, recovered: 0 }) };
+  const { eligible = 0, retried = 0, recovered = 0 } = found[0] ?? {};
+  const members = found.filter(({ isEligible }) => isEligible).map((
+    { dispatchId, agent, room, message, failedAt },
+  ) => ({
+    dispatchId,
+    agent,
+    room,
+    message,
+    failedAt,
+  }));
+  return { members, eligible, retried, recovered };
 }

@@ -30,7 +30,7 @@ export default define.layout(({ Component, state, url, req }) => {
           <Header
             title={<PageTitle pathname={url.pathname} title={current?.title ?? "Greenroom"} />}
             theme={themeOf(req)}
-            account={state.principal?.name ?? null}
+            account={state.principal && { ...state.principal, csrf: state.csrfToken ?? "" }}
             now={new Date().toISOString()}
           />
           <main id="main" tabIndex={-1} class="p-4 pb-24 outline-none md:pb-8 lg:p-6">

@@ -8,8 +8,8 @@ import { Icon } from "../Icon.tsx";
 interface Props {
   title: ComponentChildren;
   theme: string;
-  /** Who is signed in, with role; null: nobody. */
-  account: string | null;
+  /** Who is signed in; null: nobody. */
+  account: { name: string; role: string; csrf: string } | null;
   now: string;
 }
 
@@ -27,15 +27,28 @@ export function Header({ title, theme, account, now }: Props) {
         <WallClock now={now} />
         <ThemeChoice initial={theme} />
         {account !== null && (
-          <a
-            href="/account"
-            class="btn btn-ghost btn-sm btn-square hidden sm:inline-flex"
-            aria-label={`Signed in as ${account}. Account`}
-            title={`Signed in as ${account}`}
-            aria-current="false"
-          >
-            <Icon name="i-user" />
-          </a>
+          <details class="dropdown dropdown-end max-sm:hidden">
+            <summary
+              class="btn btn-ghost btn-sm btn-square"
+              aria-label="Account"
+              title={`Signed in as ${account.name}`}
+            >
+              <Icon name="i-user" />
+            </summary>
+            <form
+              method="post"
+              action="/sign-out"
+              class="dropdown-content z-40 mt-1 grid w-44 gap-2 rounded-box border border-base-300 bg-base-100 p-3 shadow-overlay"
+            >
+              <p>
+                <b class="font-semibold">{account.name}</b> <span class="text-muted">{account.role}</span>
+              </p>
+              <input type="hidden" name="csrf" value={account.csrf} />
+              <button type="submit" class="btn btn-quiet btn-sm">
+                <Icon name="i-signout" />Sign out
+              </button>
+            </form>
+          </details>
         )}
       </div>
     </header>

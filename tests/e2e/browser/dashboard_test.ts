@@ -49,7 +49,7 @@ async function failedDispatch(room = newRoom()): Promise<string> {
   return (body.dispatch ?? body).id;
 }
 
-Deno.test("Sign-in leads back to the page that was asked for, and a wrong key is told so", async () => {
+Deno.test("Sign-in leads back to the page that was asked for", async () => {
   await withPage(browser, `${greenroom.url}/jobs?q=state%3Afailed`, async (page) => {
     equal(new URL(page.url()).pathname, "/sign-in");
     await page.getByLabel("API key").fill(keyOf(greenroom));
@@ -57,6 +57,17 @@ Deno.test("Sign-in leads back to the page that was asked for, and a wrong key is
     await page.waitForURL(/\/jobs\?q=state%3Afailed$/);
     await page.getByRole("heading", { name: "Jobs", level: 1 }).waitFor();
   });
+});
+
+Deno.test("Signing out ends the session: its pages ask for a key again", async () => {
+  const own = await signIn(browser, greenroom.url, keyOf(greenroom));
+  await withPage(browser, `${greenroom.url}/jobs`, async (page) => {
+    await page.getByLabel("Account").click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL(/\/sign-in/);
+    await page.goto(`${greenroom.url}/jobs`);
+    await page.waitForURL(/\/sign-in/);
+  }, { storageState: own });
 });
 
 Deno.test("The dispatch form puts an agent into a room and shows ready without a reload", async () => {

@@ -12,6 +12,12 @@ const EXAMPLES: Record<SettingName, { good: [string, unknown][]; bad: string[] }
   dataDir: { good: [["/var/lib/gr", "/var/lib/gr"], ["data", "/project/data"]], bad: [] },
   agentsDir: { good: [["/srv/agents", "/srv/agents"], ["../agents", "/agents"]], bad: [] },
   apiKey: { good: [["0123456789abcdef", "0123456789abcdef"]], bad: ["short", "0123456789 abcdef", "é".repeat(20)] },
+  allowedHosts: {
+    good: [["gr.example.com", ["gr.example.com"]], ["a.example,b.example", ["a.example", "b.example"]]],
+    bad: ["https://gr.example.com", "a b"],
+  },
+  sessionIdleMs: range(1_000, 2_592_000_000),
+  sessionMaxMs: range(1_000, 31_536_000_000),
   logLevel: { good: [["debug", "debug"], ["error", "error"]], bad: ["DEBUG", "trace"] },
   logFormat: { good: [["json", "json"], ["text", "text"]], bad: ["xml"] },
   livekitUrl: {
@@ -90,7 +96,7 @@ for (const [name, { env, default: fallback }] of entries) {
   Deno.test(`${env} is read when it is good, and refused with a remedy that names it when it is not`, () => {
     for (const [text, value] of EXAMPLES[name].good) {
       const { config, sources } = loaded({ [env]: text });
-      assert.equal(config[name], value, text);
+      assert.deepEqual(config[name], value, text);
       assert.equal(sources[name], "environment");
     }
     for (const text of EXAMPLES[name].bad) {

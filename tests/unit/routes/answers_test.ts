@@ -117,7 +117,16 @@ Deno.test("only the named paths are open, with or without a slash at the end", (
     assert.ok(isOpen(path), path);
   }
   for (
-    const path of ["/", "/api/v1/dispatches", "/health/x", "/healthz", "//health", "/HEALTH", "/api/v1/openapi.json/x", ""]
+    const path of [
+      "/",
+      "/api/v1/dispatches",
+      "/health/x",
+      "/healthz",
+      "//health",
+      "/HEALTH",
+      "/api/v1/openapi.json/x",
+      "",
+    ]
   ) {
     assert.ok(!isOpen(path), path);
   }

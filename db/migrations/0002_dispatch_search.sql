@@ -1,0 +1,3 @@
+CREATE INDEX "dispatches_state" ON "dispatches" USING btree ("state","created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
+CREATE INDEX "dispatches_room" ON "dispatches" USING btree ("room","created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
+CREATE INDEX "dispatches_retry_of" ON "dispatches" USING btree ("retry_of") WHERE "dispatches"."retry_of" is not null;
