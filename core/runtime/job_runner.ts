@@ -124,6 +124,7 @@ export class JobRunner {
     const recordEnd = (end: JobEnd) => endsRecorded ??= this.#recordEnd(plan, recorder, listener, end, logger);
     try {
       const token = await plan.mintToken();
+      await this.#options.pool.turnToTake(plan.agent);
       const slot = this.#options.pool.take(plan.agent);
       onSlot(slot);
       const end = await slot.run({

@@ -56,6 +56,7 @@ export class SlotPool {
   readonly #lanes = new Map<string, SlotLane>();
   readonly #slots = new Set<Slot>();
   readonly #spares: SpareChildren;
+  #lastTurn: Promise<void> = Promise.resolve();
   #recent: RecentStart[] = [];
   #loading: { slot: Slot; sinceMs: number }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -83,6 +84,19 @@ export class SlotPool {
       }
     }
     this.#refill();
+  }
+
+  /**
+   * Resolves when `take` should be called: at once when a slot or a spare waits, else one caller after another, with a turn
+   * of the event loop between. Starting a process holds the loop for up to 40 ms, and the jobs of a burst that got a warm
+   * slot shall not wait for the processes of those that did not.
+   */
+  async turnToTake(agent: string): Promise<void> {
+    const lane = this.#lanes.get(agent);
+    const hasSpare = lane !== undefined && this.#spares.count > 0 && SpareChildren.serves(lane.agent.osPermissions);
+    if (lane === undefined || lane.idle.length > 0 || hasSpare) return;
+    this.#lastTurn = this.#lastTurn.then(() => new Promise((resolve) => setTimeout(resolve, 0)));
+    await this.#lastTurn;
   }
 
   /** A slot for one job of this agent, to be `run` or given back by `release`. Throws when there is no such agent. */
