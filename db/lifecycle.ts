@@ -37,7 +37,3 @@ export function jobSourcesOf(to: JobState): JobState[] {
 export function isFinalDispatchState(state: DispatchState): boolean {
   return DISPATCH_TRANSITIONS[state].length === 0;
 }
-
-export function isFinalJobState(state: JobState): boolean {
-  return JOB_TRANSITIONS[state].length === 0;
-}

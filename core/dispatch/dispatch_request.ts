@@ -57,8 +57,6 @@ export const waitQuerySchema = z.object({
     .meta({ description: "What happens to the dispatch when the wait runs out." }),
 });
 
-export type WaitQuery = z.infer<typeof waitQuerySchema>;
-
 export const retryRequestSchema = z.strictObject({
   metadata: metadataSchema.optional(),
 }).meta({ id: "RetryRequest" });

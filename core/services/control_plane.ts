@@ -165,7 +165,7 @@ export class ControlPlane {
     await this.#startParts(this.#buildParts(database, livekit, catalog, environment));
   }
 
-  /** Waits for running jobs (no new ones are taken), then stops everything. A second call, with `force`, ends jobs now. */
+  /** Waits for running jobs (no new ones are taken), then stops everything. With `force`, or by `forceStop` meanwhile, jobs end now. */
   async stop({ force }: { force: boolean }): Promise<void> {
     const { parts } = this;
     if (this.phase === "starting" || this.phase === "running") this.phase = "draining";
@@ -223,7 +223,7 @@ export class ControlPlane {
       : { ready: false, reason: "the database can't be reached" };
   }
 
-  /** Checks a webhook's signature. What webhooks tell is used by recovery and rules; here they only wake the health check. */
+  /** Checks a webhook's signature. What they tell is logged; nothing acts on it yet. */
   async receiveWebhook(body: string, authorization: string | null): Promise<WebhookVerdict> {
     const { parts } = this;
     if (!parts) return { ok: false, reason: "the control plane is starting" };

@@ -22,7 +22,6 @@ export type Origin = typeof ORIGINS[number];
 export const dispatchOrigin = pgEnum("dispatch_origin", ORIGINS);
 
 export const ISOLATIONS = ["process", "inline"] as const;
-export type Isolation = typeof ISOLATIONS[number];
 export const jobIsolation = pgEnum("job_isolation", ISOLATIONS);
 
 export const INSTANCE_STATES = ["starting", "running", "draining", "stopped", "lost"] as const;
