@@ -19,11 +19,23 @@ export const dispatches = pgTable("dispatches", {
   livekitDispatchId: text("livekit_dispatch_id"),
   metadata: json(),
   traceparent: text(),
+  /** The participant that a participant or publisher agent is wanted for; null for room agents. */
+  participantIdentity: text("participant_identity"),
+  /** Region that was asked for: an instance there is preferred. */
+  region: text(),
+  /** What to do when this agent is in the room already, "refuse" or "reuse"; null allows several. */
+  oneAgentPerRoom: text("one_agent_per_room"),
+  /** Rule that asked for it. */
+  ruleId: uuid("rule_id"),
   attempts: integer().notNull().default(0),
   /** created_at minus the priority's head start: the queue's order, with ageing built in. */
   rankAt: at("rank_at").notNull(),
   /** Not claimable before. */
   notBefore: at("not_before"),
+  /** When it was asked to start; null for at once. */
+  scheduledAt: at("scheduled_at"),
+  /** Expires when it is not ready by then; null for never. */
+  deadlineAt: at("deadline_at"),
   /** Why it is still queued, in a code; null when it isn't or nothing is wrong. */
   waitingReason: text("waiting_reason"),
   createdAt: at("created_at").notNull(),
@@ -45,6 +57,10 @@ export const dispatches = pgTable("dispatches", {
   index("dispatches_retry_of").on(t.retryOf).where(sql`${t.retryOf} is not null`),
   index("dispatches_live").on(t.server, t.room).where(sql`${t.state} in ('queued', 'placed', 'running')`),
   uniqueIndex("dispatches_livekit_id").on(t.server, t.livekitDispatchId).where(sql`${t.livekitDispatchId} is not null`),
+  index("dispatches_deadline").on(t.deadlineAt).where(
+    sql`${t.state} in ('queued', 'placed') and ${t.deadlineAt} is not null`,
+  ),
+  index("dispatches_not_before").on(t.notBefore).where(sql`${t.state} = 'queued' and ${t.notBefore} is not null`),
   check(
     "dispatches_ended",
     sql`(${t.state} in ('succeeded', 'failed', 'cancelled', 'expired')) = (${t.endedAt} is not null)`,

@@ -13,4 +13,12 @@ export const instances = pgTable("instances", {
   startedAt: at("started_at").notNull().defaultNow(),
   heartbeatAt: at("heartbeat_at").notNull().defaultNow(),
   endedAt: at("ended_at"),
+  region: text(),
+  zone: text(),
+  /** Takes no new jobs since then; null when it does. */
+  cordonedAt: at("cordoned_at"),
+  /** When a drain ends what still runs. */
+  drainDeadlineAt: at("drain_deadline_at"),
+  /** Fencing token of this instance's lease: all its jobs carry it. */
+  leaseToken: uuid("lease_token"),
 });

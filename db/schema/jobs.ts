@@ -36,6 +36,17 @@ export const jobs = pgTable("jobs", {
   failureFingerprint: text("failure_fingerprint"),
   exitCode: integer("exit_code"),
   signal: text(),
+  /** What the error says about trying again: "retryable", "fatal", "validation", "network", "unknown". */
+  failureClass: text("failure_class"),
+  /** Least time before the next attempt, when the error named one. */
+  retryAfterMs: integer("retry_after_ms"),
+  /** What was noticed while it ran: "never_connected", "never_ready", "memory_high", … */
+  flags: text().array().notNull().default(sql`'{}'`),
+  /** When a human was last seen in the room; null when never. */
+  humanSeenAt: at("human_seen_at"),
+  /** Instance that watches this orphaned job, until when it may. */
+  rescuerId: uuid("rescuer_id"),
+  rescueUntil: at("rescue_until"),
   changeId: uuid("change_id").notNull(),
 }, (t) => [
   uniqueIndex("jobs_live").on(t.dispatchId, sql`coalesce(${t.participant}, '')`)

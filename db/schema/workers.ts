@@ -1,4 +1,4 @@
-import { integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { doublePrecision, integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { at } from "./columns.ts";
 import { instances } from "./instances.ts";
 
@@ -11,6 +11,10 @@ export const workers = pgTable("workers", {
   jobType: text("job_type").notNull(),
   livekitWorkerId: text("livekit_worker_id"),
   state: text().notNull(),
+  namespace: text().notNull().default(""),
+  deployment: text().notNull().default(""),
+  /** Load as last reported, 0..1. */
+  loadRatio: doublePrecision("load_ratio"),
   lastCloseCode: integer("last_close_code"),
   lastError: text("last_error"),
   createdAt: at("created_at").notNull().defaultNow(),
