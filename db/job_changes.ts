@@ -1,0 +1,193 @@
+/**
+ * Changes of running jobs, many in one guarded statement: each row's job decides (id, lease token, allowed source state),
+ * its dispatch follows in the same statement, and history is written only where the guard held. One row is refused or
+ * applied without touching the others.
+ *
+ * Two changes of one dispatch must not share a statement: `update … from` takes one row per target. The lifecycle writer
+ * (core/coordination/lifecycle_writer.ts) sees to it.
+ */
+import { type SQL, sql } from "drizzle-orm";
+import type { Database } from "./client.ts";
+import type { JobFailureColumns, JobKey } from "./jobs.ts";
+import { DISPATCH_TRANSITIONS, JOB_TRANSITIONS } from "./lifecycle.ts";
+import type { DispatchState, JobState } from "./schema/states.ts";
+import { rows } from "./statement.ts";
+
+/** What becomes of a dispatch when one of its jobs has ended. */
+export type NextStep =
+  /** It ends as the job did. */
+  | { kind: "final" }
+  /** It waits for another attempt, not before `notBefore` (null: at once). */
+  | { kind: "retry"; notBefore: Date | null }
+  /** It goes on: other jobs of it run, or may come. */
+  | { kind: "none" };
+
+export interface JobResources {
+  peakMemoryBytes: number;
+  cpuMs: number;
+}
+
+export interface JobEndColumns {
+  state: "succeeded" | "failed" | "cancelled";
+  endReason: string;
+  /** Kept for a cancelled job too: what else went wrong. */
+  failure: (JobFailureColumns & { class?: string | null; retryAfterMs?: number | null }) | null;
+  flags: readonly string[];
+  resources: JobResources | null;
+  humanSeenAt: Date | null;
+}
+
+interface ChangeOfJob {
+  job: JobKey;
+  /** Made before the first try; what a repeated try is recognised by. */
+  changeId: string;
+  actor: string;
+  cause: string;
+  at: Date;
+}
+
+export type JobChange =
+  & ChangeOfJob
+  & (
+    /** assigned → running: the child called the agent's entry. */
+    | { kind: "entered"; pid: number | null }
+    /** A stamp, not a change of state. */
+    | { kind: "connected" | "ready" }
+    | { kind: "ended"; end: JobEndColumns; next: NextStep }
+  );
+
+/** Applies the changes. Returns, for each, whether it was applied; false: the guard refused it and nothing was changed. */
+export async function applyJobChanges(database: Database, changes: readonly JobChange[]): Promise<boolean[]> {
+  const payload = JSON.stringify(changes.map(toRecord));
+  const applied = await rows<{ n: number }>(
+    database,
+    sql`with c as materialized (select * from jsonb_to_recordset(${payload}::text::jsonb) as c (${RECORD})),
+    before as (
+      select c.n, j.state::text as job_state, d.state::text as dispatch_state
+      from c join jobs j on j.id = c.job_id join dispatches d on d.id = c.dispatch_id
+    ), job as (
+      update jobs j set state = coalesce(c.to_state, j.state),
+        entered_at = case c.kind when 'entered' then c.at else j.entered_at end,
+        connected_at = case c.kind when 'connected' then c.at else j.connected_at end,
+        ready_at = case c.kind when 'ready' then c.at else j.ready_at end,
+        ended_at = case c.kind when 'ended' then c.at else j.ended_at end,
+        pid = coalesce(c.pid, j.pid), end_reason = coalesce(c.end_reason, j.end_reason),
+        failure_kind = c.failure_kind, failure_message = c.failure_message, failure_fingerprint = c.failure_fingerprint,
+        failure_class = c.failure_class, retry_after_ms = c.retry_after_ms, exit_code = c.exit_code, signal = c.signal,
+        flags = case when c.flags is null then j.flags else array(select distinct unnest(j.flags || c.flags)) end,
+        human_seen_at = coalesce(c.human_seen_at, j.human_seen_at),
+        change_id = case when c.to_state is null then j.change_id else c.change_id end
+      from c where j.id = c.job_id and j.lease_token = c.lease_token and case
+        when c.kind = 'connected' then j.state = 'running' and coalesce(j.connected_at = c.at, true)
+        when c.kind = 'ready' then j.state = 'running' and coalesce(j.ready_at = c.at, true)
+        else (j.state::text, c.to_state::text) in (${JOB_PAIRS}) end
+      returning c.n
+    ), details as (
+      insert into job_details (job_id, failure_stack, peak_memory_bytes, cpu_ms)
+      select c.job_id, c.failure_stack, c.peak_memory_bytes, c.cpu_ms from c join job using (n)
+      where c.failure_stack is not null or c.peak_memory_bytes is not null
+      on conflict (job_id) do update set failure_stack = excluded.failure_stack,
+        peak_memory_bytes = excluded.peak_memory_bytes, cpu_ms = excluded.cpu_ms
+    ), dispatch as (
+      update dispatches d set state = coalesce(c.dispatch_to, d.state),
+        assigned_at = case when c.is_retry then null else d.assigned_at end,
+        entered_at = case when c.is_retry then null when c.kind = 'entered' then c.at else d.entered_at end,
+        connected_at = case when c.is_retry then null when c.kind = 'connected' then coalesce(d.connected_at, c.at)
+          else d.connected_at end,
+        ready_at = case when c.is_retry then null when c.kind = 'ready' then coalesce(d.ready_at, c.at)
+          else d.ready_at end,
+        ended_at = case when c.kind = 'ended' and not c.is_retry then c.at end,
+        not_before = case when c.is_retry then c.not_before else d.not_before end,
+        placement = case when c.is_retry then 'direct' else d.placement end,
+        waiting_reason = case when c.is_retry then 'retrying' end,
+        failure_code = case when not c.is_retry then c.failure_code end,
+        failure_message = case when not c.is_retry then c.failure_message end,
+        failure_remedy = case when not c.is_retry then c.failure_remedy end,
+        change_id = case when c.dispatch_to is null then d.change_id else c.change_id end
+      from c join job using (n) where d.id = c.dispatch_id and case
+        when c.kind in ('connected', 'ready') then d.state = 'running'
+        else (d.state::text, c.dispatch_to::text) in (${DISPATCH_PAIRS}) end
+      returning c.n
+    ), history as (
+      insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
+      select gen_random_uuid(), c.at, 'job'::transition_subject, c.dispatch_id, c.job_id, before.job_state,
+        c.to_state::text, c.cause, c.actor, c.change_id
+      from c join job using (n) join before using (n) where c.to_state is not null
+      union all
+      select gen_random_uuid(), c.at, 'dispatch'::transition_subject, c.dispatch_id, null::uuid, before.dispatch_state,
+        c.dispatch_to::text, c.cause, c.actor, c.change_id
+      from c join dispatch using (n) join before using (n) where c.dispatch_to is not null
+    ) select n from job`,
+  );
+  const numbers = new Set(applied.map(({ n }) => n));
+  return changes.map((_, n) => numbers.has(n));
+}
+
+/**
+ * Which of the (refused) changes are in the database all the same: written by an earlier try whose answer was lost. False
+ * means that the job has moved on under another token, or to another end.
+ */
+export async function areJobChangesApplied(database: Database, changes: readonly JobChange[]): Promise<boolean[]> {
+  const payload = JSON.stringify(changes.map(toRecord));
+  const applied = await rows<{ n: number }>(
+    database,
+    sql`select c.n from jsonb_to_recordset(${payload}::text::jsonb) as c (${RECORD})
+      join jobs j on j.id = c.job_id and j.lease_token = c.lease_token
+      where case c.kind when 'connected' then j.connected_at = c.at when 'ready' then j.ready_at = c.at
+        when 'entered' then j.entered_at = c.at else j.change_id = c.change_id end`,
+  );
+  const numbers = new Set(applied.map(({ n }) => n));
+  return changes.map((_, n) => numbers.has(n));
+}
+
+const RECORD = sql.raw(
+  `n int, job_id uuid, dispatch_id uuid, lease_token uuid, change_id uuid, at timestamptz(3), actor text,
+  cause text, kind text, to_state job_state, dispatch_to dispatch_state, pid int, end_reason text, failure_code text,
+  failure_kind text, failure_message text, failure_fingerprint text, failure_class text, retry_after_ms int,
+  failure_remedy text, failure_stack text, exit_code int, signal text, flags text[], human_seen_at timestamptz(3),
+  peak_memory_bytes bigint, cpu_ms int, is_retry boolean, not_before timestamptz(3)`,
+);
+
+const JOB_PAIRS = pairs(JOB_TRANSITIONS);
+const DISPATCH_PAIRS = pairs(DISPATCH_TRANSITIONS);
+
+function pairs(transitions: Readonly<Record<string, readonly string[]>>): SQL {
+  const all = Object.entries(transitions).flatMap(([from, targets]) => targets.map((to) => `('${from}', '${to}')`));
+  return sql.raw(all.join(", "));
+}
+
+/** One line of RECORD; what is missing is null. */
+function toRecord(change: JobChange, n: number): Record<string, unknown> {
+  const { job, changeId, actor, cause, at, kind } = change;
+  const ids = { n, job_id: job.jobId, dispatch_id: job.dispatchId, lease_token: job.leaseToken, change_id: changeId };
+  const base = { ...ids, actor, cause, kind, at: at.toISOString(), is_retry: false };
+  if (change.kind === "entered") return { ...base, ...states("running", "running"), pid: change.pid };
+  if (change.kind !== "ended") return base;
+  const { end, next } = change;
+  const { failure, resources } = end;
+  return {
+    ...base,
+    ...states(end.state, next.kind === "final" ? end.state : next.kind === "retry" ? "queued" : null),
+    is_retry: next.kind === "retry",
+    not_before: next.kind === "retry" ? next.notBefore?.toISOString() ?? null : null,
+    end_reason: end.endReason,
+    failure_code: failure?.code ?? null,
+    failure_kind: failure?.kind ?? null,
+    failure_message: failure?.message ?? null,
+    failure_fingerprint: failure?.fingerprint ?? null,
+    failure_class: failure?.class ?? null,
+    retry_after_ms: failure?.retryAfterMs ?? null,
+    failure_remedy: failure?.remedy ?? null,
+    failure_stack: failure?.stack ?? null,
+    exit_code: failure?.exitCode ?? null,
+    signal: failure?.signal ?? null,
+    flags: end.flags,
+    human_seen_at: end.humanSeenAt?.toISOString() ?? null,
+    peak_memory_bytes: resources?.peakMemoryBytes ?? null,
+    cpu_ms: resources?.cpuMs ?? null,
+  };
+}
+
+function states(job: JobState, dispatch: DispatchState | null) {
+  return { to_state: job, dispatch_to: dispatch };
+}
