@@ -15,6 +15,20 @@ export function summarize(values: readonly number[]): Summary {
   return { samples: sorted.length, min: rank(0), p50: rank(0.5), p95: rank(0.95), max: rank(1) };
 }
 
+/** Nearest-rank percentile, `share` from 0 to 1. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}
+
+/** Writes what was measured to bench/results/<name>-<time>.json (not committed). */
+export async function writeResults(name: string, measured: unknown): Promise<void> {
+  const folder = new URL("./results/", import.meta.url);
+  await Deno.mkdir(folder, { recursive: true });
+  const at = new Date().toISOString().replaceAll(":", "-");
+  await Deno.writeTextFile(new URL(`${name}-${at}.json`, folder), JSON.stringify({ at, measured }, null, 2));
+}
+
 export interface Row {
   what: string;
   summary: Summary;
