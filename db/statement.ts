@@ -51,3 +51,8 @@ export async function looseRows<Row extends Record<string, unknown>>(
   });
   return found;
 }
+
+/** Parameters of a raw statement on a connection of its own: bound as texts, cast in the statement. */
+export function asTexts(values: readonly (string | number | null)[]): (string | null)[] {
+  return values.map((value) => value === null ? null : String(value));
+}

@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { sql } from "drizzle-orm";
+import type postgres from "postgres";
+import { InstanceWatch } from "../../../core/coordination/instance_watch.ts";
+import { LEASE_MS } from "../../../core/coordination/instance_verdict.ts";
+import { Leadership } from "../../../core/coordination/leadership.ts";
+import { Notices, type NoticeTopic } from "../../../core/coordination/notices.ts";
+import { silentLogger } from "../../../core/lifecycle/logger.ts";
+import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
+import { insertInstance } from "../../../db/instances.ts";
+import { beat, lookAtOthers } from "../../../db/session_lock.ts";
+import { rows } from "../../../db/statement.ts";
+import { eventually } from "../../support/eventually.ts";
+import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
+
+let server: TestPostgres;
+let test: TestDatabase;
+
+Deno.test.beforeAll(async () => {
+  server = await startTestPostgres();
+});
+Deno.test.afterAll(() => server.stop());
+Deno.test.beforeEach(async () => {
+  test = await server.createTestDatabase();
+});
+Deno.test.afterEach(() => test.drop());
+
+const ME = uuidv7();
+
+/** An instance that holds its lock on a session of its own. */
+async function makeInstance(): Promise<{ id: string; session: postgres.Sql }> {
+  const id = uuidv7();
+  await insertInstance(test.database, { id, hostname: "test", pid: 1, version: "0", maxJobs: 1 });
+  const session = test.database.dedicated();
+  assert.equal(await beat(session, id), true);
+  return { id, session };
+}
+
+const look = () => lookAtOthers(test.database.sql, ME, 10);
+
+async function ageHeartbeat(id: string, ageMs: number): Promise<void> {
+  await rows(
+    test.database,
+    sql`update instances set heartbeat_at = now() - ${ageMs}::int * interval '1 millisecond' where id = ${id}::uuid`,
+  );
+}
+
+Deno.test("An instance's lock is held while its session lives, however often it beats, and free when the session is gone", async () => {
+  const { id, session } = await makeInstance();
+  assert.equal(await beat(session, id), true);
+  const [seen] = await look();
+  assert.deepEqual([seen?.instanceId, seen?.isLockFree], [id, false]);
+  const [held] = await session`select count(*)::int as count from pg_locks where locktype = 'advisory'`;
+  assert.equal(held?.count, 1);
+  await session.end();
+  await eventually(async () => (await look())[0]?.isLockFree === true);
+});
+
+Deno.test("An instance whose row was ended hears so at its next beat", async () => {
+  const { id, session } = await makeInstance();
+  await rows(test.database, sql`update instances set state = 'lost', ended_at = now() where id = ${id}::uuid`);
+  assert.equal(await beat(session, id), false);
+  assert.deepEqual(await look(), []);
+  await session.end();
+});
+
+async function watching(connectedForMs: number) {
+  const dead: string[] = [];
+  const options = { database: test.database, instanceId: ME, logger: silentLogger };
+  const watch = new InstanceWatch({
+    ...options,
+    connectedForMs: () => connectedForMs,
+    onDead: (id) => void dead.push(id),
+  });
+  await watch.look();
+  return { watch, dead };
+}
+
+Deno.test("A dead instance is told of once, at the second look, and its row ends", async () => {
+  const { id, session } = await makeInstance();
+  const living = await makeInstance();
+  await session.end();
+  await ageHeartbeat(id, 3_000);
+  const { watch, dead } = await watching(LEASE_MS);
+  assert.deepEqual(dead, []);
+  await eventually(async () => {
+    await watch.look();
+    return dead.length > 0;
+  });
+  await watch.look();
+  assert.deepEqual(dead, [id]);
+  assert.deepEqual((await look()).map(({ instanceId }) => instanceId), [living.id]);
+  await living.session.end();
+});
+
+Deno.test("Nobody is told dead by an observer that has just come back, as after a restart of the database", async () => {
+  const { id, session } = await makeInstance();
+  await session.end();
+  await ageHeartbeat(id, 60_000);
+  const { watch, dead } = await watching(LEASE_MS - 1);
+  await watch.look();
+  assert.deepEqual(dead, []);
+});
+
+function leadership(nowMs: () => number): Leadership {
+  return new Leadership({ database: test.database, work: "sweeps", instanceId: uuidv7(), logger: silentLogger, nowMs });
+}
+
+Deno.test("One instance leads at a time; another takes over when the lease is given up or has run out", async () => {
+  let nowMs = 0;
+  const [first, second] = [leadership(() => nowMs), leadership(() => nowMs)];
+  await first.renew();
+  await second.renew();
+  assert.deepEqual([first.isLeader, second.isLeader], [true, false]);
+  await rows(test.database, sql`update leases set until = now()`);
+  nowMs = 5_000; // by its own clock the first has stopped leading before its lease ends
+  assert.equal(first.isLeader, false);
+  await second.renew();
+  await first.renew();
+  assert.deepEqual([first.isLeader, second.isLeader], [false, true]);
+  const stop = new AbortController();
+  stop.abort();
+  await second.run(stop.signal);
+  await first.renew();
+  assert.deepEqual([first.isLeader, second.isLeader], [true, false]);
+});
+
+Deno.test("A lease renewed keeps its token; one taken over gets another", async () => {
+  const token = async () => (await rows(test.database, sql`select token from leases`))[0]?.token;
+  const [first, second] = [leadership(() => 0), leadership(() => 0)];
+  await first.renew();
+  const before = await token();
+  await first.renew();
+  assert.equal(await token(), before);
+  await rows(test.database, sql`update leases set until = now()`);
+  await second.renew();
+  assert.notEqual(await token(), before);
+});
+
+async function withNotices(
+  isEnabled: boolean,
+  work: (a: Notices, b: Notices, heard: [NoticeTopic, readonly string[]][]) => Promise<void>,
+): Promise<void> {
+  const make = () => new Notices({ database: test.database, instanceId: uuidv7(), isEnabled, logger: silentLogger });
+  const [a, b] = [make(), make()];
+  const heard: [NoticeTopic, readonly string[]][] = [];
+  b.on((topic, subjects) => heard.push([topic, subjects]));
+  const ending = new AbortController();
+  const running = [a.run(ending.signal), b.run(ending.signal)];
+  try {
+    await work(a, b, heard);
+  } finally {
+    ending.abort();
+    await Promise.all(running);
+  }
+}
+
+Deno.test("Notices reach the other instances, gathered, and not their sender; a new connection counts as having missed some", () =>
+  withNotices(true, async (a, b, heard) => {
+    await eventually(() => heard.length === 3);
+    assert.deepEqual(heard.splice(0), [["queue", []], ["commands", []], ["jobs", []]]);
+    b.tell("queue");
+    for (const id of ["x", "y", "x"]) a.tell("jobs", id);
+    await eventually(() => heard.length > 0);
+    assert.deepEqual(heard.splice(0), [["jobs", ["x", "y"]]]);
+    await test.database.sql`select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen%'`;
+    await eventually(() => heard.some(([topic]) => topic === "queue"));
+  }));
+
+Deno.test("Notices that are switched off say and hear nothing", () =>
+  withNotices(false, async (a, _b, heard) => {
+    a.tell("queue");
+    await test.database.sql`select pg_notify('greenroom', '{"from":"x","topic":"queue","subjects":[]}')`;
+    assert.deepEqual(heard, []);
+  }));
