@@ -1,4 +1,4 @@
-/** Instances: one row per start; heartbeat on database time. */
+/** Instances: one row per start; their heartbeat and lock are in session_lock.ts. */
 import { desc, eq, sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
 import { instances } from "./schema/instances.ts";
@@ -6,15 +6,10 @@ import type { InstanceState } from "./schema/states.ts";
 
 export type InstanceRow = typeof instances.$inferSelect;
 
-export async function insertInstance(
-  database: Database,
-  instance: { id: string; hostname: string; pid: number; version: string; maxJobs: number },
-): Promise<void> {
-  await database.db.insert(instances).values({ ...instance, state: "starting" });
-}
+export type NewInstance = Pick<InstanceRow, "id" | "hostname" | "pid" | "version" | "maxJobs" | "region" | "zone">;
 
-export async function heartbeatInstance(database: Database, id: string): Promise<void> {
-  await database.db.update(instances).set({ heartbeatAt: sql`now()` }).where(eq(instances.id, id));
+export async function insertInstance(database: Database, instance: NewInstance): Promise<void> {
+  await database.db.insert(instances).values({ ...instance, state: "starting" });
 }
 
 /** Moves an instance to `state`; "stopped" and "lost" end it, and an ended one stays as it is. */
@@ -23,6 +18,13 @@ export async function setInstanceState(database: Database, id: string, state: In
   const changed = await database.db.update(instances).set({ state, ...(ends ? { endedAt: sql`now()` } : {}) })
     .where(sql`${instances.id} = ${id} and ${instances.endedAt} is null`).returning({ id: instances.id });
   return changed.length === 1;
+}
+
+/** Opens the row of an instance that others had taken for dead. */
+export async function reviveInstance(database: Database, id: string, state: InstanceState): Promise<void> {
+  await database.db.update(instances).set({ state, endedAt: null, heartbeatAt: sql`now()` }).where(
+    eq(instances.id, id),
+  );
 }
 
 export async function listInstances(database: Database, limit: number): Promise<InstanceRow[]> {

@@ -30,7 +30,15 @@ const ME = uuidv7();
 /** An instance that holds its lock on a session of its own. */
 async function makeInstance(): Promise<{ id: string; session: postgres.Sql }> {
   const id = uuidv7();
-  await insertInstance(test.database, { id, hostname: "test", pid: 1, version: "0", maxJobs: 1 });
+  await insertInstance(test.database, {
+    id,
+    hostname: "test",
+    pid: 1,
+    version: "0",
+    maxJobs: 1,
+    region: null,
+    zone: null,
+  });
   const session = test.database.dedicated();
   assert.equal(await beat(session, id), true);
   return { id, session };

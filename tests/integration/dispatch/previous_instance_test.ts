@@ -22,8 +22,16 @@ Deno.test.beforeEach(async () => {
 Deno.test.afterEach(() => test.drop());
 
 async function startedInstance(): Promise<DispatchFixture> {
-  const instance = dispatchFixture(test.database, { maxJobs: 2 });
-  await insertInstance(test.database, { id: instance.instanceId, hostname: "h", pid: 1, version: "0", maxJobs: 2 });
+  const instance = dispatchFixture(test.database, { maxJobs: 2, region: null, zone: null });
+  await insertInstance(test.database, {
+    id: instance.instanceId,
+    hostname: "h",
+    pid: 1,
+    version: "0",
+    maxJobs: 2,
+    region: null,
+    zone: null,
+  });
   return instance;
 }
 
