@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { sql } from "drizzle-orm";
 import type postgres from "postgres";
+import { FleetCommands } from "../../../core/coordination/fleet_commands.ts";
 import { InstanceWatch } from "../../../core/coordination/instance_watch.ts";
 import { LEASE_MS } from "../../../core/coordination/instance_verdict.ts";
 import { Leadership } from "../../../core/coordination/leadership.ts";
@@ -181,3 +182,54 @@ Deno.test("Notices that are switched off say and hear nothing", () =>
     await test.database.sql`select pg_notify('greenroom', '{"from":"x","topic":"queue","subjects":[]}')`;
     assert.deepEqual(heard, []);
   }));
+
+interface Commanding {
+  asking: FleetCommands;
+  asked: FleetCommands;
+  askedId: string;
+}
+
+/** Two instances; the second does what the first asks for. */
+async function withCommands(work: (scene: Commanding) => Promise<void>, timeoutMs = 5_000): Promise<void> {
+  const { id: askedId, session } = await makeInstance();
+  const make = (instanceId: string) => {
+    const options = { database: test.database, instanceId, logger: silentLogger };
+    return new FleetCommands({ ...options, notices: new Notices({ ...options, isEnabled: false }), timeoutMs });
+  };
+  const [asking, asked] = [make(ME), make(askedId)];
+  const ending = new AbortController();
+  const running = asked.run(ending.signal);
+  try {
+    await work({ asking, asked, askedId });
+  } finally {
+    ending.abort();
+    await running;
+    await session.end();
+  }
+}
+
+Deno.test("A command is done once by the instance that it is for, and its answer comes back, without any notice", () =>
+  withCommands(async ({ asking, asked, askedId }) => {
+    const done: unknown[] = [];
+    asked.handle("cancel_job", (payload, actor) => void done.push([payload, actor]));
+    asked.handle("drain", () => Promise.reject(new Error("it is being drained already")));
+    assert.deepEqual(await asking.send(askedId, "cancel_job", { jobId: "j" }, "rest:me"), { ok: true });
+    assert.deepEqual(done, [[{ jobId: "j" }, "rest:me"]]);
+    const refused = await asking.send(askedId, "drain", {}, "rest:me");
+    assert.deepEqual(refused, { ok: false, code: "failed", message: "it is being drained already" });
+    const unknown = await asking.send(askedId, "cordon", {}, "rest:me");
+    assert.match(unknown.ok ? "" : unknown.message, /does not know the command "cordon"/);
+  }));
+
+Deno.test("A command for an instance that is gone is refused at once; one that nobody answers times out", async () => {
+  await withCommands(async ({ asking }) => {
+    const refused = await asking.send(uuidv7(), "cordon", {}, "rest:me");
+    assert.equal(refused.ok ? "" : refused.code, "no_such_instance");
+  });
+  const { id, session } = await makeInstance();
+  await withCommands(async ({ asking }) => {
+    const unanswered = await asking.send(id, "cordon", {}, "rest:me");
+    assert.equal(unanswered.ok ? "" : unanswered.code, "timed_out");
+  }, 200);
+  await session.end();
+});
