@@ -7,11 +7,10 @@
  * opened again. Our jobs are still ours as far as their lease tokens say so; who took some over has changed those.
  */
 import { hostname } from "node:os";
-import type postgres from "postgres";
 import type { Database } from "../../db/client.ts";
 import { insertInstance, reviveInstance, setInstanceState } from "../../db/instances.ts";
 import type { InstanceState } from "../../db/schema/states.ts";
-import { beat } from "../../db/session_lock.ts";
+import { InstanceSession } from "../../db/session_lock.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { runEvery } from "../lifecycle/run_every.ts";
 import type { Service } from "../lifecycle/service.ts";
@@ -20,7 +19,6 @@ import { settlesWithin } from "../lifecycle/supervisor.ts";
 const HEARTBEAT_EVERY_MS = 1_000;
 /** A heartbeat without an answer for so long counts as missed. */
 const BEAT_TIMEOUT_MS = 2_000;
-const CLOSE_TIMEOUT_S = 1;
 
 export interface InstancePresenceOptions {
   database: Database;
@@ -37,7 +35,7 @@ export interface InstancePresenceOptions {
 export class InstancePresence implements Service {
   readonly name = "instance-presence";
   readonly #options: InstancePresenceOptions;
-  #session: postgres.Sql | null = null;
+  #session: InstanceSession | null = null;
   #connectedSinceMs: number | null = null;
   #hasRow = false;
   /** As last set, for a row that has to be opened again. */
@@ -64,7 +62,7 @@ export class InstancePresence implements Service {
       await insertInstance(database, { id, hostname: hostname(), pid: Deno.pid, version, maxJobs, region, zone });
     }
     this.#hasRow = true;
-    this.#session = database.dedicated();
+    this.#session = new InstanceSession(database);
     await this.#beat();
   }
 
@@ -76,7 +74,7 @@ export class InstancePresence implements Service {
       onError: (error) => this.#missed(error),
     });
     await this.setState("stopped");
-    await this.#session?.end({ timeout: CLOSE_TIMEOUT_S });
+    await this.#session?.end();
   }
 
   async setState(state: InstanceState): Promise<void> {
@@ -91,7 +89,7 @@ export class InstancePresence implements Service {
   async #beat(): Promise<void> {
     const { database, instanceId, logger, onRevived } = this.#options;
     if (this.#session === null) throw new Error("Cannot beat: the instance has no session");
-    const beating = beat(this.#session, instanceId);
+    const beating = this.#session.beat(instanceId);
     if (!await settlesWithin(beating, BEAT_TIMEOUT_MS)) {
       beating.catch((error) => logger.debug("a heartbeat that had timed out failed", { error }));
       throw new DOMException(`no answer within ${BEAT_TIMEOUT_MS} ms`, "TimeoutError");

@@ -51,7 +51,7 @@ export class InstanceWatch implements Service {
   /** One look at all of them. Throws what the database throws. */
   async look(): Promise<void> {
     const { database, instanceId } = this.#options;
-    const others = await lookAtOthers(database.sql, instanceId, MAX_INSTANCES);
+    const others = await lookAtOthers(database, instanceId, MAX_INSTANCES);
     const known = new Set(others.map((other) => other.instanceId));
     for (const id of this.#freeSince.keys()) if (!known.has(id)) this.#freeSince.delete(id);
     for (const other of others) await this.#judge(other);

@@ -14,7 +14,7 @@ async function placeJob(database: Database, instanceId: string): Promise<JobKey>
   const dispatch = {
     ...{ id: key.dispatchId, agent: "echo", server: "test", room: "room", rankAt: at, metadata: null },
     ...{ priority: "normal", placement: "direct", origin: "rest" } as const,
-    ...{ retryOf: null, livekitDispatchId: null, traceparent: null, waitingReason: null },
+    ...{ retryOf: null, livekitDispatchId: null, traceparent: null, waitingReason: null, participantIdentity: null },
   };
   const job = {
     ...{ id: key.jobId, leaseToken: key.leaseToken, attempt: 1, participant: null, instanceId },

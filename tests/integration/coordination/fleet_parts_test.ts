@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { sql } from "drizzle-orm";
-import type postgres from "postgres";
 import { FleetCommands } from "../../../core/coordination/fleet_commands.ts";
 import { InstanceWatch } from "../../../core/coordination/instance_watch.ts";
 import { LEASE_MS } from "../../../core/coordination/instance_verdict.ts";
@@ -9,7 +8,7 @@ import { Notices, type NoticeTopic } from "../../../core/coordination/notices.ts
 import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
 import { insertInstance } from "../../../db/instances.ts";
-import { beat, lookAtOthers } from "../../../db/session_lock.ts";
+import { InstanceSession, lookAtOthers } from "../../../db/session_lock.ts";
 import { rows } from "../../../db/statement.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
@@ -29,7 +28,7 @@ Deno.test.afterEach(() => test.drop());
 const ME = uuidv7();
 
 /** An instance that holds its lock on a session of its own. */
-async function makeInstance(): Promise<{ id: string; session: postgres.Sql }> {
+async function makeInstance(): Promise<{ id: string; session: InstanceSession }> {
   const id = uuidv7();
   await insertInstance(test.database, {
     id,
@@ -40,12 +39,12 @@ async function makeInstance(): Promise<{ id: string; session: postgres.Sql }> {
     region: null,
     zone: null,
   });
-  const session = test.database.dedicated();
-  assert.equal(await beat(session, id), true);
+  const session = new InstanceSession(test.database);
+  assert.equal(await session.beat(id), true);
   return { id, session };
 }
 
-const look = () => lookAtOthers(test.database.sql, ME, 10);
+const look = () => lookAtOthers(test.database, ME, 10);
 
 async function ageHeartbeat(id: string, ageMs: number): Promise<void> {
   await rows(
@@ -56,10 +55,10 @@ async function ageHeartbeat(id: string, ageMs: number): Promise<void> {
 
 Deno.test("An instance's lock is held while its session lives, however often it beats, and free when the session is gone", async () => {
   const { id, session } = await makeInstance();
-  assert.equal(await beat(session, id), true);
+  assert.equal(await session.beat(id), true);
   const [seen] = await look();
   assert.deepEqual([seen?.instanceId, seen?.isLockFree], [id, false]);
-  const [held] = await session`select count(*)::int as count from pg_locks where locktype = 'advisory'`;
+  const [held] = await test.database.sql`select count(*)::int as count from pg_locks where locktype = 'advisory'`;
   assert.equal(held?.count, 1);
   await session.end();
   await eventually(async () => (await look())[0]?.isLockFree === true);
@@ -68,7 +67,7 @@ Deno.test("An instance's lock is held while its session lives, however often it 
 Deno.test("An instance whose row was ended hears so at its next beat", async () => {
   const { id, session } = await makeInstance();
   await rows(test.database, sql`update instances set state = 'lost', ended_at = now() where id = ${id}::uuid`);
-  assert.equal(await beat(session, id), false);
+  assert.equal(await session.beat(id), false);
   assert.deepEqual(await look(), []);
   await session.end();
 });
