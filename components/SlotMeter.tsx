@@ -39,6 +39,7 @@ export function slotCounts(
   warm: number,
 ): SlotCounts {
   const rest = Math.max(0, maxJobs - liveJobs);
+  if (state === "cordoned") return { call: liveJobs, leaving: 0, warm: 0, free: 0, closed: rest };
   if (state !== "running") return { call: 0, leaving: liveJobs, warm: 0, free: 0, closed: rest };
   const isWarm = Math.min(rest, warm);
   return { call: liveJobs, leaving: 0, warm: isWarm, free: rest - isWarm, closed: 0 };

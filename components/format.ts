@@ -43,23 +43,45 @@ export function ago(at: string | Date, nowMs: number): string {
   return `${Math.floor(ms / DAY)} d ago`;
 }
 
-/** 14:08:20.114 in UTC. */
-export function clock(at: string | Date): string {
-  return new Date(at).toISOString().slice(11, 23);
+/** UTC, or the zone of the machine that shows it. */
+export type Zone = "utc" | "local";
+
+/** 14:08:20.114. */
+export function clock(at: string | Date, zone: Zone = "utc"): string {
+  return inZone(new Date(at), zone).slice(11);
 }
 
 /** 2026-11-22 14:08:20.114 UTC, for titles. */
-export function exactTime(at: string | Date): string {
-  return `${new Date(at).toISOString().slice(0, 23).replace("T", " ")} UTC`;
+export function exactTime(at: string | Date, zone: Zone = "utc"): string {
+  const time = new Date(at);
+  return `${inZone(time, zone)} ${zoneName(time, zone)}`;
+}
+
+/** UTC, or UTC+05:30 at that time. */
+export function zoneName(at: Date, zone: Zone): string {
+  const minutes = zone === "utc" ? 0 : -at.getTimezoneOffset();
+  if (minutes === 0) return "UTC";
+  const two = (value: number) => String(value).padStart(2, "0");
+  const size = Math.abs(minutes);
+  return `UTC${minutes < 0 ? "−" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+}
+
+/** 2026-11-22 14:08:20.114. */
+function inZone(at: Date, zone: Zone): string {
+  const offsetMs = zone === "utc" ? 0 : at.getTimezoneOffset() * MINUTE;
+  return new Date(at.getTime() - offsetMs).toISOString().slice(0, 23).replace("T", " ");
 }
 
 export function shortId(id: string): string {
   return id.slice(-8);
 }
 
+/** Made once: `toLocaleString` makes one each time, which takes longer than a row of a table. */
+const NUMBERS = new Intl.NumberFormat("en-US");
+
 /** 1,284. */
 export function count(value: number): string {
-  return value.toLocaleString("en-US");
+  return NUMBERS.format(value);
 }
 
 /** "1 job", "1,284 jobs". */

@@ -21,12 +21,19 @@ export interface DatabaseOptions {
   statementTimeoutMs: number;
   /** As pg_stat_activity shows it. */
   applicationName?: string;
+  /** Connections and statement limit of `reads`; left out: reads use the pool. */
+  reads?: { poolSize: number; statementTimeoutMs: number };
 }
 
 export interface Database {
   /** Raw statements; see above for times and json. */
   readonly sql: postgres.Sql;
   readonly db: PostgresJsDatabase;
+  /**
+   * For what people look at (pages, lists): a few connections of their own, opened when they are needed, with a shorter
+   * limit of one statement. A slow read ends in an error, and waits for other reads only: the work keeps its connections.
+   */
+  readonly reads: Database;
   /** Opens the whole pool, so that no request waits for a connection. Throws DatabaseError. */
   warm(): Promise<void>;
   /** One more connection of its own, without statement timeout: for LISTEN, session locks, migrations. End it yourself. */
@@ -42,9 +49,14 @@ const RECONNECT_MAX_S = 1;
 export function openDatabase(options: DatabaseOptions): Database {
   const sql = connect(options, { max: options.poolSize, statementTimeoutMs: options.statementTimeoutMs });
   const db = drizzle(sql);
+  const { reads: forReads, ...others } = options;
+  const reads = forReads ? openDatabase({ ...others, ...forReads }) : null;
   return {
     sql,
     db,
+    get reads(): Database {
+      return reads ?? this;
+    },
     async warm() {
       try {
         await Promise.all(Array.from({ length: options.poolSize }, () => sql`select 1`.execute()));
@@ -53,7 +65,9 @@ export function openDatabase(options: DatabaseOptions): Database {
       }
     },
     dedicated: () => connect(options, { max: 1, statementTimeoutMs: 0 }),
-    close: () => sql.end({ timeout: CLOSE_TIMEOUT_S }),
+    async close() {
+      await Promise.all([sql.end({ timeout: CLOSE_TIMEOUT_S }), reads?.close()]);
+    },
   };
 }
 

@@ -142,7 +142,12 @@ const BY_CODE: Readonly<Record<string, DatabaseProblem>> = {
     remedy: "Raise max_connections on the server, or lower DATABASE_POOL_SIZE.",
   },
   "53100": DISK_FULL,
-  "57014": { ...TIMEOUT, remedy: "Raise DATABASE_STATEMENT_TIMEOUT_MS, or look for locks and load on the server." },
+  "57014": {
+    ...TIMEOUT,
+    remedy:
+      "Ask for less (fewer days, a narrower search). If it stays: raise DATABASE_STATEMENT_TIMEOUT_MS, for pages " +
+      "and lists DATABASE_READ_TIMEOUT_MS, or look for locks and load on the server.",
+  },
   ECONNREFUSED: REFUSED,
   ENOENT: REFUSED,
   EHOSTUNREACH: REFUSED,

@@ -25,6 +25,13 @@ export async function findDispatch(database: Database, id: string): Promise<Disp
   return { dispatch, jobs: await listJobsOfDispatches(database, [id]) };
 }
 
+/** Those of `ids` that are there, in no order. */
+export async function listDispatchesById(database: Database, ids: string[]): Promise<DispatchWithJobs[]> {
+  const found = await database.db.select().from(dispatches).where(inArray(dispatches.id, ids));
+  const itsJobs = found.length === 0 ? [] : await listJobsOfDispatches(database, found.map(({ id }) => id));
+  return found.map((dispatch) => ({ dispatch, jobs: itsJobs.filter((job) => job.dispatchId === dispatch.id) }));
+}
+
 export async function findDispatchByIdempotencyKey(
   database: Database,
   key: string,

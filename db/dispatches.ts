@@ -8,6 +8,9 @@ import { dispatchSourcesOf } from "./lifecycle.ts";
 import type { DispatchState, Origin, Placement, Priority } from "./schema/states.ts";
 import { type Change, json, rows, stateList, time } from "./statement.ts";
 
+/** A dispatch that LiveKit has, whose first job begins when somebody comes (or publishes). */
+export const WAITING_FOR_PARTICIPANT = "waiting_for_participant";
+
 export interface NewDispatch {
   id: string;
   agent: string;
@@ -22,6 +25,8 @@ export interface NewDispatch {
   traceparent: string | null;
   rankAt: Date;
   waitingReason: string | null;
+  /** The participant that the agent is wanted for; null for room agents, and when LiveKit picks the participants. */
+  participantIdentity: string | null;
 }
 
 export interface NewJob {
@@ -55,6 +60,10 @@ export interface ClaimedDispatch extends Record<string, unknown> {
   attempt: number;
   createdAt: Date;
   jobId: string;
+  /** As in NewDispatch. */
+  participantIdentity: string | null;
+  /** Identity of the job's own participant; empty when LiveKit has it from the offer. */
+  jobIdentity: string;
 }
 
 /**
@@ -127,6 +136,7 @@ export async function hasClaimable(database: Database, agent: string): Promise<b
 /**
  * Takes up to `jobs.length` of the agent's claimable dispatches, best rank first, and creates their jobs, assigned to
  * us. Rows that another instance is taking are passed over (SKIP LOCKED).
+ * @param identity template of the jobs' identities (core/agent/participant_identity.ts); null: agent-<job>.
  */
 export async function claimDispatches(
   database: Database,
@@ -134,6 +144,7 @@ export async function claimDispatches(
   instanceId: string,
   jobs: readonly { id: string; leaseToken: string }[],
   change: Change,
+  identity: string | null = null,
 ): Promise<ClaimedDispatch[]> {
   const claimed = await rows<RawClaim>(
     database,
@@ -153,11 +164,11 @@ export async function claimDispatches(
       from ranked where d.id = ranked.id
       returning d.*, ranked.ordinality
     ), job as (
-      insert into jobs (id, dispatch_id, attempt, agent, server, room, state, instance_id, participant_identity, lease_token,
-        created_at, assigned_at, change_id)
-      select free.id, d.id, d.attempts, d.agent, d.server, d.room, 'assigned', ${instanceId}, 'agent-' || free.id,
-        free.lease_token, ${time(change.at)}, ${time(change.at)}, ${change.changeId}
-      from dispatch d join free using (ordinality) returning id, dispatch_id
+      insert into jobs (id, dispatch_id, attempt, agent, server, room, participant, state, instance_id,
+        participant_identity, lease_token, created_at, assigned_at, change_id)
+      select free.id, d.id, d.attempts, d.agent, d.server, d.room, d.participant_identity, 'assigned', ${instanceId},
+        ${filledIdentity(identity)}, free.lease_token, ${time(change.at)}, ${time(change.at)}, ${change.changeId}
+      from dispatch d join free using (ordinality) returning id, dispatch_id, participant_identity
     ), history as (
       insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
       select gen_random_uuid(), ${time(change.at)}, 'dispatch'::transition_subject, id, null::uuid, 'queued', 'placed',
@@ -167,7 +178,7 @@ export async function claimDispatches(
       time(change.at)
     }, 'job'::transition_subject, dispatch_id, id, null, 'assigned', ${change.cause},
         ${change.actor}, ${change.changeId}::uuid from job
-    ) select ${CLAIMED}, job.id as "jobId" from dispatch d join job on job.dispatch_id = d.id order by d.ordinality`,
+    ) select ${CLAIMED}, job.id as "jobId", job.participant_identity as "jobIdentity" from dispatch d join job on job.dispatch_id = d.id order by d.ordinality`,
   );
   return claimed.map(parseClaim);
 }
@@ -205,7 +216,7 @@ export async function assignLivekitJob(
       time(change.at)
     }, 'job'::transition_subject, ${dispatchId}::uuid, id, null, 'assigned',
         ${change.cause}, ${change.actor}, ${change.changeId}::uuid from job
-    ) select ${CLAIMED}, ${job.id}::text as "jobId" from dispatch d`,
+    ) select ${CLAIMED}, ${job.id}::text as "jobId", ''::text as "jobIdentity" from dispatch d`,
   );
   return claimed ? parseClaim(claimed) : null;
 }
@@ -214,7 +225,7 @@ export async function assignLivekitJob(
 type RawClaim = Omit<ClaimedDispatch, "metadata" | "createdAt"> & { metadata: string | null; createdAtMs: string };
 
 const CLAIMED = sql`d.id, d.agent, d.server, d.room, d.priority, d.origin, d.retry_of as "retryOf",
-  d.metadata::text as metadata, d.traceparent, d.attempts as attempt,
+  d.metadata::text as metadata, d.traceparent, d.participant_identity as "participantIdentity", d.attempts as attempt,
   (extract(epoch from d.created_at) * 1000)::bigint::text as "createdAtMs"`;
 
 function parseClaim({ metadata, createdAtMs, ...claimed }: RawClaim): ClaimedDispatch {
@@ -271,7 +282,8 @@ export async function endStaleLivekitPlacements(
     sql`with dispatch as (
       update dispatches set state = 'failed', ended_at = ${time(change.at)}, failure_code = ${failure.code},
         failure_message = ${failure.message}, failure_remedy = ${failure.remedy}, change_id = ${change.changeId}
-      where state = 'queued' and placement = 'livekit' and created_at < now() - interval '15 seconds' returning id
+      where state = 'queued' and placement = 'livekit' and created_at < now() - interval '15 seconds'
+        and waiting_reason is distinct from ${WAITING_FOR_PARTICIPANT} returning id
     ), history as (${dispatchHistory("queued", "failed", change)}) select id from dispatch`,
   );
   return ended.length;
@@ -282,7 +294,7 @@ export async function setWaitingReason(database: Database, agent: string, reason
   await rows(
     database,
     sql`update dispatches set waiting_reason = ${reason}
-      where agent = ${agent} and state = 'queued' and waiting_reason is distinct from ${reason}`,
+      where agent = ${agent} and state = 'queued' and placement = 'direct' and waiting_reason is distinct from ${reason}`,
   );
 }
 
@@ -304,10 +316,12 @@ function keyCte(dispatchId: string, idempotency: IdempotencyKey | null, conditio
 function insertDispatch(dispatch: NewDispatch, state: DispatchState, change: Change): SQL {
   const isPlaced = state === "placed";
   return sql`insert into dispatches (id, agent, server, room, state, priority, placement, origin, retry_of, livekit_dispatch_id,
-      metadata, traceparent, attempts, rank_at, waiting_reason, created_at, assigned_at, change_id)
+      metadata, traceparent, participant_identity, attempts, rank_at, waiting_reason, created_at, assigned_at, change_id)
     select ${dispatch.id}::uuid, ${dispatch.agent}, ${dispatch.server}, ${dispatch.room}, ${state}::dispatch_state,
       ${dispatch.priority}::dispatch_priority, ${dispatch.placement}::dispatch_placement, ${dispatch.origin}::dispatch_origin,
-      ${dispatch.retryOf}::uuid, ${dispatch.livekitDispatchId}, ${json(dispatch.metadata)}, ${dispatch.traceparent},
+      ${dispatch.retryOf}::uuid, ${dispatch.livekitDispatchId}, ${
+    json(dispatch.metadata)
+  }, ${dispatch.traceparent}, ${dispatch.participantIdentity},
       ${isPlaced ? 1 : 0}::int, ${time(dispatch.rankAt)}, ${isPlaced ? null : dispatch.waitingReason}, ${
     time(change.at)
   },
@@ -320,6 +334,16 @@ function insertJob(dispatch: NewDispatch, job: NewJob, change: Change): SQL {
     select ${job.id}::uuid, id, ${job.attempt}::int, ${dispatch.agent}, ${dispatch.server}, ${dispatch.room}, ${job.participant},
       'assigned'::job_state, ${job.instanceId}::uuid, ${job.workerId}::uuid, ${job.participantIdentity}, ${job.livekitJobId},
       ${job.leaseToken}::uuid, ${time(change.at)}, ${time(change.at)}, ${change.changeId}::uuid`;
+}
+
+/** participantIdentityOf in SQL, because only the claim knows which dispatch a job is for. */
+function filledIdentity(template: string | null): SQL {
+  if (template === null) return sql`'agent-' || free.id`;
+  const suffix = template.includes("{jobId}")
+    ? sql`''`
+    : sql`case when d.attempts > 1 then '-' || d.attempts else '' end`;
+  return sql`left(replace(replace(replace(replace(${template}::text, '{jobId}', free.id::text), '{agent}', d.agent),
+    '{room}', d.room), '{participant}', coalesce(d.participant_identity, '')), 256 - length(${suffix})) || ${suffix}`;
 }
 
 function dispatchHistory(from: DispatchState | null, to: DispatchState, change: Change): SQL {

@@ -25,28 +25,41 @@ interface GroupRow extends Record<string, unknown>, Omit<FailureGroup, "buckets"
   amounts: number[];
 }
 
-/** Groups of jobs that failed since `since`, the largest first. */
+/**
+ * Groups of jobs that failed since `since`, the largest first. The failed jobs are read once and summed up at once; only
+ * what is left of them is grouped, counted and sorted further.
+ */
 export async function listFailureGroups(database: Database, since: Date, until: Date): Promise<FailureGroup[]> {
+  const bucketMs = Math.max(1, Math.ceil((until.getTime() - since.getTime()) / HEAT_BUCKETS));
   const from = since.toISOString();
   const found = await rows<GroupRow>(
     database,
-    sql`with failed as (
-      select coalesce(failure_fingerprint, failure_kind) as fingerprint, failure_kind, failure_message, agent, ended_at,
-        least(${HEAT_BUCKETS}::int - 1, floor(extract(epoch from ended_at - ${from}::timestamptz)
-          / extract(epoch from ${until.toISOString()}::timestamptz - ${from}::timestamptz) * ${HEAT_BUCKETS}::int))::int as bucket
-      from jobs where state = 'failed' and ended_at >= ${from}::timestamptz
+    sql`with summed as materialized (
+      select coalesce(failure_fingerprint, failure_kind) as fingerprint, failure_kind as kind, agent,
+        date_bin(make_interval(secs => ${bucketMs / 1000}::float8), ended_at, ${from}::timestamptz) as bucket,
+        count(*)::int as amount, max(ended_at) as last_at
+      from jobs where state = 'failed' and ended_at >= ${from}::timestamptz group by 1, 2, 3, 4
+    ), groups as (
+      select fingerprint, min(kind) as kind, (array_agg(distinct agent))[1:${MAX_AGENTS}::int] as agents,
+        sum(amount)::int as count, max(last_at) as last_at
+      from summed group by fingerprint order by 4 desc, 5 desc limit ${MAX_GROUPS}::int
     ), heat as (
-      select fingerprint, array_agg(bucket order by bucket) as hits, array_agg(amount order by bucket) as amounts
-      from (select fingerprint, bucket, count(*)::int as amount from failed group by 1, 2) b group by 1
-    ) select f.fingerprint, min(failure_kind) as kind, (array_agg(failure_message order by ended_at desc))[1] as message,
-        (array_agg(distinct agent))[1:${MAX_AGENTS}::int] as agents, count(*)::int as count,
-        to_char(max(ended_at) at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "lastAt", hits, amounts
-      from failed f join heat using (fingerprint)
-      group by f.fingerprint, hits, amounts order by count(*) desc, max(ended_at) desc limit ${MAX_GROUPS}::int`,
+      select fingerprint, array_agg(bucket) as hits, array_agg(amount) as amounts from (
+        select fingerprint, (extract(epoch from bucket - ${from}::timestamptz) * 1000 / ${bucketMs}::int)::int as bucket,
+          sum(amount)::int as amount from summed group by 1, 2) b group by fingerprint
+    ) select fingerprint, kind, agents, count, hits, amounts,
+        to_char(last_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "lastAt",
+        (select failure_message from jobs where state = 'failed' and ended_at = groups.last_at
+          and coalesce(failure_fingerprint, failure_kind) = groups.fingerprint limit 1) as message
+      from groups join heat using (fingerprint) order by count desc, last_at desc`,
   );
   return found.map(({ hits, amounts, ...group }) => {
     const buckets = Array.from({ length: HEAT_BUCKETS }, () => 0);
-    hits.forEach((bucket, index) => buckets[Math.max(0, bucket)] = amounts[index] ?? 0);
+    // What fails after `until`, and by a clock that is ahead, belongs to the newest part.
+    hits.forEach((hit, index) => {
+      const bucket = Math.min(HEAT_BUCKETS - 1, Math.max(0, hit));
+      buckets[bucket] = (buckets[bucket] ?? 0) + (amounts[index] ?? 0);
+    });
     const { fingerprint, kind, message, agents, count, lastAt } = group;
     return { fingerprint, kind, message, agents, count, lastAt, buckets };
   });
@@ -76,25 +89,28 @@ export async function previewFailureGroup(
   { fingerprint, since, limit }: { fingerprint: string; since: Date; limit: number },
 ): Promise<GroupPreview> {
   const from = since.toISOString();
-  // A retry is younger than the failure that it repeats, so only the window's dispatches can be one.
+  // Two conditions that the index of failed jobs answers, in place of one coalesce that it does not.
   const found = await rows<GroupMember & { isEligible: boolean; eligible: number; retried: number; recovered: number }>(
     database,
-    sql`with retried as materialized (
-      select distinct retry_of from dispatches where created_at >= ${from}::timestamptz and retry_of is not null
-    ), failed as materialized (
-      select distinct on (dispatch_id) dispatch_id, failure_message, ended_at from jobs
-      where state = 'failed' and ended_at >= ${from}::timestamptz
-        and coalesce(failure_fingerprint, failure_kind) = ${fingerprint} order by dispatch_id, ended_at desc
-    ), judged as (
-      select d.id, d.agent, d.room, f.failure_message, f.ended_at, r.retry_of is not null as is_retried,
-        d.state = 'failed' and r.retry_of is null as is_eligible
-      from failed f join dispatches d on d.id = f.dispatch_id left join retried r on r.retry_of = d.id
+    sql`with failed as materialized (
+      select distinct on (dispatch_id) dispatch_id, failure_message, ended_at from (
+        select dispatch_id, failure_message, ended_at from jobs
+          where state = 'failed' and ended_at >= ${from}::timestamptz and failure_fingerprint = ${fingerprint}
+        union all select dispatch_id, failure_message, ended_at from jobs
+          where state = 'failed' and ended_at >= ${from}::timestamptz and failure_fingerprint is null
+            and failure_kind = ${fingerprint}
+      ) f order by dispatch_id, ended_at desc
+    ), judged as materialized (
+      select d.id, d.agent, d.room, f.failure_message, f.ended_at, d.state = 'failed' as has_failed,
+        exists (select from dispatches r where r.retry_of = d.id) as is_retried
+      from failed f join dispatches d on d.id = f.dispatch_id
     ) select id as "dispatchId", agent, room, failure_message as message,
-        to_char(ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "failedAt", is_eligible as "isEligible",
-        (count(*) filter (where is_eligible) over ())::int as eligible,
+        to_char(ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "failedAt",
+        has_failed and not is_retried as "isEligible",
+        (count(*) filter (where has_failed and not is_retried) over ())::int as eligible,
         (count(*) filter (where is_retried) over ())::int as retried,
-        (count(*) filter (where not is_eligible and not is_retried) over ())::int as recovered
-      from judged order by is_eligible desc, ended_at desc limit ${limit}::int`,
+        (count(*) filter (where not has_failed and not is_retried) over ())::int as recovered
+      from judged order by "isEligible" desc, ended_at desc limit ${limit}::int`,
   );
   const { eligible = 0, retried = 0, recovered = 0 } = found[0] ?? {};
   const members = found.filter(({ isEligible }) => isEligible).map((

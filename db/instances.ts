@@ -20,11 +20,25 @@ export async function setInstanceState(database: Database, id: string, state: In
   return changed.length === 1;
 }
 
+/** Whether it takes jobs, for the other instances and the pages. An ended instance stays as it is. */
+export async function setInstanceIntake(
+  database: Database,
+  id: string,
+  intake: { cordonedAt: Date | null; drainDeadlineAt: Date | null },
+): Promise<void> {
+  await database.db.update(instances).set(intake).where(sql`${instances.id} = ${id} and ${instances.endedAt} is null`);
+}
+
 /** Opens the row of an instance that others had taken for dead. */
 export async function reviveInstance(database: Database, id: string, state: InstanceState): Promise<void> {
   await database.db.update(instances).set({ state, endedAt: null, heartbeatAt: sql`now()` }).where(
     eq(instances.id, id),
   );
+}
+
+export async function findInstance(database: Database, id: string): Promise<InstanceRow | null> {
+  const [found] = await database.db.select().from(instances).where(eq(instances.id, id)).limit(1);
+  return found ?? null;
 }
 
 export async function listInstances(database: Database, limit: number): Promise<InstanceRow[]> {

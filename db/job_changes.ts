@@ -8,7 +8,7 @@
  */
 import { type SQL, sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
-import type { JobFailureColumns, JobKey } from "./jobs.ts";
+import type { JobFailureColumns, JobKey } from "./job_key.ts";
 import { DISPATCH_TRANSITIONS, JOB_TRANSITIONS } from "./lifecycle.ts";
 import type { DispatchState, JobState } from "./schema/states.ts";
 import { rows } from "./statement.ts";
@@ -17,7 +17,7 @@ import { rows } from "./statement.ts";
 export type NextStep =
   /** It ends as the job did. */
   | { kind: "final" }
-  /** It waits for another attempt, not before `notBefore` (null: at once). */
+  /** It waits for another attempt, not before `notBefore` (null: at once). Not for standing dispatches: they go on. */
   | { kind: "retry"; notBefore: Date | null }
   /** It goes on: other jobs of it run, or may come. */
   | { kind: "none" };
@@ -31,7 +31,7 @@ export interface JobEndColumns {
   state: "succeeded" | "failed" | "cancelled";
   endReason: string;
   /** Kept for a cancelled job too: what else went wrong. */
-  failure: (JobFailureColumns & { class?: string | null; retryAfterMs?: number | null }) | null;
+  failure: JobFailureColumns | null;
   flags: readonly string[];
   resources: JobResources | null;
   humanSeenAt: Date | null;
@@ -71,7 +71,7 @@ export async function applyJobChanges(database: Database, changes: readonly JobC
         connected_at = case c.kind when 'connected' then c.at else j.connected_at end,
         ready_at = case c.kind when 'ready' then c.at else j.ready_at end,
         ended_at = case c.kind when 'ended' then c.at else j.ended_at end,
-        pid = coalesce(c.pid, j.pid), end_reason = coalesce(c.end_reason, j.end_reason),
+        pid = coalesce(c.pid, j.pid), isolation = coalesce(c.isolation, j.isolation), end_reason = coalesce(c.end_reason, j.end_reason),
         failure_kind = c.failure_kind, failure_message = c.failure_message, failure_fingerprint = c.failure_fingerprint,
         failure_class = c.failure_class, retry_after_ms = c.retry_after_ms, exit_code = c.exit_code, signal = c.signal,
         flags = case when c.flags is null then j.flags else array(select distinct unnest(j.flags || c.flags)) end,
@@ -100,13 +100,14 @@ export async function applyJobChanges(database: Database, changes: readonly JobC
         not_before = case when c.is_retry then c.not_before else d.not_before end,
         placement = case when c.is_retry then 'direct' else d.placement end,
         waiting_reason = case when c.is_retry then 'retrying' end,
-        failure_code = case when not c.is_retry then c.failure_code end,
-        failure_message = case when not c.is_retry then c.failure_message end,
-        failure_remedy = case when not c.is_retry then c.failure_remedy end,
+        failure_code = case c.dispatch_to when 'failed' then c.failure_code end,
+        failure_message = case c.dispatch_to when 'failed' then c.failure_message end,
+        failure_remedy = case c.dispatch_to when 'failed' then c.failure_remedy end,
         change_id = case when c.dispatch_to is null then d.change_id else c.change_id end
       from c join job using (n) where d.id = c.dispatch_id and case
         when c.kind in ('connected', 'ready') then d.state = 'running'
-        else (d.state::text, c.dispatch_to::text) in (${DISPATCH_PAIRS}) end
+        else (d.state::text, c.dispatch_to::text) in (${DISPATCH_PAIRS}) and not (c.kind = 'ended'
+          and ${IS_STANDING}) end
       returning c.n
     ), history as (
       insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
@@ -142,11 +143,19 @@ export async function areJobChangesApplied(database: Database, changes: readonly
 
 const RECORD = sql.raw(
   `n int, job_id uuid, dispatch_id uuid, lease_token uuid, change_id uuid, at timestamptz(3), actor text,
-  cause text, kind text, to_state job_state, dispatch_to dispatch_state, pid int, end_reason text, failure_code text,
+  cause text, kind text, to_state job_state, dispatch_to dispatch_state, pid int,
+  isolation job_isolation, end_reason text, failure_code text,
   failure_kind text, failure_message text, failure_fingerprint text, failure_class text, retry_after_ms int,
   failure_remedy text, failure_stack text, exit_code int, signal text, flags text[], human_seen_at timestamptz(3),
   peak_memory_bytes bigint, cpu_ms int, is_retry boolean, not_before timestamptz(3)`,
 );
+
+/**
+ * LiveKit starts a job of such a dispatch for each participant, so that it outlives each of them: standing_dispatches.ts
+ * ends it.
+ */
+const IS_STANDING = sql.raw(`d.placement = 'livekit' and d.participant_identity is null
+            and exists (select from jobs where id = c.job_id and participant is not null)`);
 
 const JOB_PAIRS = pairs(JOB_TRANSITIONS);
 const DISPATCH_PAIRS = pairs(DISPATCH_TRANSITIONS);
@@ -161,7 +170,11 @@ function toRecord(change: JobChange, n: number): Record<string, unknown> {
   const { job, changeId, actor, cause, at, kind } = change;
   const ids = { n, job_id: job.jobId, dispatch_id: job.dispatchId, lease_token: job.leaseToken, change_id: changeId };
   const base = { ...ids, actor, cause, kind, at: at.toISOString(), is_retry: false };
-  if (change.kind === "entered") return { ...base, ...states("running", "running"), pid: change.pid };
+  if (change.kind === "entered") {
+    // Every process has an id, so a job without one runs in the control plane itself.
+    const isolation = change.pid === null ? "inline" : "process";
+    return { ...base, ...states("running", "running"), pid: change.pid, isolation };
+  }
   if (change.kind !== "ended") return base;
   const { end, next } = change;
   const { failure, resources } = end;

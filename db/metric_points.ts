@@ -3,7 +3,7 @@
  * longer tiers are summed up from the shorter ones by statements that give the same again when they are repeated.
  * None of these writes waits for the disk: a crash may cost the last second of history.
  */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
 import { looseRows, rows } from "./statement.ts";
 
@@ -78,53 +78,97 @@ export async function pruneMetricPoints(
   return deleted.length;
 }
 
-export interface HistoryRow extends Record<string, unknown> {
+/** How the points of one step become one value: see core/telemetry/metric_kinds.ts. */
+export type LineKind = "sum" | "mean" | "max" | "total" | "latency";
+
+/** One metric of one agent over time; all lists are equally long, oldest first. */
+export interface HistoryLine {
   metric: string;
+  /** "" for whole instances. */
   agent: string;
-  /** Milliseconds since the epoch: the beginning of the step. */
-  at: number;
-  /** Sum over instances of each one's mean. */
-  total: number;
-  /** Mean over instances. */
-  mean: number;
-  max: number;
-  count: number;
-  sum: number;
-  p50: number | null;
-  p95: number | null;
+  /** Milliseconds since the epoch: the beginning of each step. */
+  ats: number[];
+  /** By the metric's kind; of latencies the p50. */
+  values: (number | null)[];
+  /** Of latencies only. */
+  latencies: { p95: (number | null)[]; max: (number | null)[]; count: number[] } | null;
 }
 
-/** Points of some metrics over all instances (or one), in steps of `stepSeconds` (a multiple of the tier). */
+interface LineRow extends Record<string, unknown> {
+  metric: string;
+  agent: string;
+  kind: LineKind;
+  ats: string;
+  values: string;
+  p95: string | null;
+  max: string | null;
+  count: string | null;
+}
+
+/**
+ * How many samples one instance has taken in a point's interval. What instances have in common is their sum per sample, not
+ * the sum of their means: of two that followed each other within the interval, each was there for a part of it.
+ */
+function beatsOf(tier: TierSeconds): SQL {
+  if (tier === 5) return sql`1`;
+  return sql`greatest(1, least(${tier}::int / 5, ceil(extract(epoch from now() - points.at) / 5)))`;
+}
+
+/**
+ * Lines of some metrics over all instances (or one), in steps of `stepSeconds` (a multiple of the tier). Steps without a
+ * point are left out. Each line comes as a few JSON lists: a row per point would cost more to read than to find.
+ */
 export async function listMetricHistory(
   database: Database,
   query: {
     tier: TierSeconds;
     stepSeconds: number;
-    metrics: readonly string[];
+    /** Names and kinds; names of our own, without commas. */
+    metrics: readonly { metric: string; kind: LineKind }[];
     since: Date;
     until: Date;
     instanceId: string | null;
+    /** Lines of this agent and of whole instances; null: all lines. */
+    agent: string | null;
   },
-): Promise<HistoryRow[]> {
-  return await rows<HistoryRow>(
+): Promise<HistoryLine[]> {
+  const names = query.metrics.map(({ metric }) => metric).join(",");
+  const kinds = query.metrics.map(({ kind }) => kind).join(",");
+  const found = await rows<LineRow>(
     database,
-    sql`with of_instance as (
-      select metric, agent, instance_id,
-        date_bin(make_interval(secs => ${query.stepSeconds}::int), at, 'epoch'::timestamptz) as step,
-        sum(sum) / nullif(sum(count), 0) as mean, max(max) as max, sum(count) as count, sum(sum) as sum,
+    sql`with points as (
+      select metric, agent, at, sum(sum) as sum, sum(count) as count, avg(sum / count) as mean, max(max) as max,
         sum(p50 * count) as p50_weight, sum(p95 * count) as p95_weight,
         sum(count) filter (where p50 is not null) as latencies
       from metric_points
-      where tier_seconds = ${query.tier}::int
-        and metric in (select jsonb_array_elements_text(${JSON.stringify(query.metrics)}::text::jsonb))
+      where tier_seconds = ${query.tier}::int and metric = any(string_to_array(${names}, ',')) and count > 0
         and at >= ${query.since.toISOString()}::timestamptz and at < ${query.until.toISOString()}::timestamptz
         and (${query.instanceId}::uuid is null or instance_id = ${query.instanceId}::uuid)
+        and (${query.agent}::text is null or agent = '' or agent = ${query.agent}::text)
+      group by 1, 2, 3
+    ), steps as (
+      select metric, agent, kind, (extract(epoch from
+          date_bin(make_interval(secs => ${query.stepSeconds}::int), points.at, 'epoch'::timestamptz)) * 1000)::bigint as at,
+        case kind when 'sum' then avg(sum / least(count, ${beatsOf(query.tier)})) when 'mean' then avg(mean)
+          when 'max' then max(max) when 'total' then sum(sum)
+          else sum(p50_weight) / nullif(sum(latencies), 0) end::float8 as value,
+        (sum(p95_weight) / nullif(sum(latencies), 0))::float8 as p95, max(max) as max, sum(count)::bigint as count
+      from points
+      join unnest(string_to_array(${names}, ','), string_to_array(${kinds}, ',')) as k(metric, kind) using (metric)
       group by 1, 2, 3, 4
-    )
-    select metric, agent, (extract(epoch from step) * 1000)::float8 as at, sum(mean)::float8 as total,
-      avg(mean)::float8 as mean, max(max)::float8 as max, sum(count)::float8 as count, sum(sum)::float8 as sum,
-      (sum(p50_weight) / nullif(sum(latencies), 0))::float8 as p50,
-      (sum(p95_weight) / nullif(sum(latencies), 0))::float8 as p95
-    from of_instance group by metric, agent, step order by metric, agent, step`,
+    ) select metric, agent, kind, json_agg(at order by at)::text as ats, json_agg(value order by at)::text as values,
+        case kind when 'latency' then json_agg(p95 order by at)::text end as p95,
+        case kind when 'latency' then json_agg(max order by at)::text end as max,
+        case kind when 'latency' then json_agg(count order by at)::text end as count
+      from steps group by metric, agent, kind order by metric, agent`,
   );
+  return found.map(({ metric, agent, ats, values, p95, max, count }) => ({
+    metric,
+    agent,
+    ats: JSON.parse(ats),
+    values: JSON.parse(values),
+    latencies: p95 === null || max === null || count === null
+      ? null
+      : { p95: JSON.parse(p95), max: JSON.parse(max), count: JSON.parse(count) },
+  }));
 }

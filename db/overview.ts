@@ -30,9 +30,14 @@ export interface InstanceOverviewRow extends Record<string, unknown> {
   id: string;
   hostname: string;
   version: string;
+  /** As the row has it, but "cordoned" for one that runs and takes no jobs. */
   state: string;
   maxJobs: number;
   startedAt: string;
+  /** Takes no new jobs since then; null when it does. */
+  cordonedAt: string | null;
+  /** When a drain ends what still runs. */
+  drainDeadlineAt: string | null;
   heartbeatAgeMs: number;
   /** Jobs that are assigned to it or run there. */
   liveJobs: number;
@@ -48,13 +53,16 @@ export async function listLiveInstances(
   freshSince: Date,
   limit: number,
 ): Promise<InstanceOverviewRow[]> {
+  const iso = (column: SQL): SQL => sql`to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
   const fresh = (metric: string): SQL =>
     sql`(select sum / count from metric_points where tier_seconds = 5 and metric = ${metric}
       and at >= ${freshSince.toISOString()}::timestamptz and instance_id = instances.id and agent = '' order by at desc limit 1)`;
   return await rows<InstanceOverviewRow>(
     database,
-    sql`select id, hostname, version, state::text, max_jobs as "maxJobs",
-        to_char(started_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "startedAt",
+    sql`select id, hostname, version, max_jobs as "maxJobs",
+        case when state = 'running' and cordoned_at is not null then 'cordoned' else state::text end as state,
+        ${iso(sql`started_at`)} as "startedAt", ${iso(sql`cordoned_at`)} as "cordonedAt",
+        ${iso(sql`drain_deadline_at`)} as "drainDeadlineAt",
         (extract(epoch from now() - heartbeat_at) * 1000)::float8 as "heartbeatAgeMs",
         (select count(*)::int from jobs where jobs.instance_id = instances.id
           and jobs.state in ('created', 'assigned', 'running')) as "liveJobs",
@@ -77,7 +85,7 @@ export async function countEndedJobs(database: Database, since: Date): Promise<E
   const from = since.toISOString();
   const counted = (metric: string): SQL =>
     sql`(select coalesce(sum(sum), 0)::int from metric_points where tier_seconds = 5 and metric = ${metric}
-      and at >= ${from}::timestamptz)`;
+      and at >= ${from}::timestamptz and agent = '')`;
   const [found] = await rows<EndedCounts>(
     database,
     sql`select ${counted("jobs_started")} as started, ${counted("jobs_succeeded")} as succeeded,

@@ -38,6 +38,18 @@ export async function rows<Row extends Record<string, unknown>>(database: Databa
   return await database.sql.unsafe<Row[]>(text, params as never[], { prepare: true });
 }
 
+/**
+ * Like `rows`, for statements whose text or best plan depends on what is asked for (searches): planned each time for the
+ * values that it gets.
+ */
+export async function plannedRows<Row extends Record<string, unknown>>(
+  database: Database,
+  statement: SQL,
+): Promise<Row[]> {
+  const { sql: text, params } = dialect.sqlToQuery(statement);
+  return await database.sql.unsafe<Row[]>(text, params as never[], { prepare: false });
+}
+
 /** Like `rows`, for telemetry: the commit does not wait for the disk, so a crash may lose the last second of it. */
 export async function looseRows<Row extends Record<string, unknown>>(
   database: Database,

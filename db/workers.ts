@@ -2,6 +2,7 @@
 import { sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
 import { workers } from "./schema/workers.ts";
+import { looseRows } from "./statement.ts";
 
 export interface WorkerState {
   id: string;
@@ -9,6 +10,8 @@ export interface WorkerState {
   server: string;
   agent: string;
   jobType: string;
+  namespace: string;
+  deployment: string;
   livekitWorkerId: string | null;
   state: string;
   lastCloseCode: number | null;
@@ -21,4 +24,20 @@ export async function upsertWorker(database: Database, worker: WorkerState): Pro
     target: workers.id,
     set: { livekitWorkerId, state, lastCloseCode, lastError, changedAt: sql`now()` },
   });
+}
+
+/** Records loads (0..1) of workers whose rows are there; returns the ids of those. */
+export async function setWorkerLoads(
+  database: Database,
+  loads: readonly { id: string; loadRatio: number }[],
+): Promise<Set<string>> {
+  const ids = `{${loads.map(({ id }) => id).join(",")}}`;
+  const ratios = `{${loads.map(({ loadRatio }) => loadRatio).join(",")}}`;
+  const written = await looseRows<{ id: string }>(
+    database,
+    sql`update workers set load_ratio = load.ratio
+      from unnest(${ids}::text::uuid[], ${ratios}::text::double precision[]) as load (id, ratio)
+      where workers.id = load.id returning workers.id`,
+  );
+  return new Set(written.map(({ id }) => id));
 }

@@ -2,7 +2,7 @@
  * The Dispatch page: the form, and what became of the last one. Without JavaScript it is a plain POST to /dispatch; with it,
  * the same request goes to REST and the stages stream in.
  */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Alert, type AlertText } from "../components/Alert.tsx";
 import { CopyButton } from "../components/CopyButton.tsx";
 import {
@@ -17,6 +17,8 @@ import { AgentField } from "../components/dispatch/AgentField.tsx";
 import { LastDispatch } from "../components/dispatch/LastDispatch.tsx";
 import { MetadataFields } from "../components/dispatch/MetadataFields.tsx";
 import { type FieldError, fieldsOf } from "../components/dispatch/metadata_schema.ts";
+import { readRecent, type RecentPayload, storeRecent, withRecent } from "../components/dispatch/recent_payloads.ts";
+import { RecentPayloads } from "../components/dispatch/RecentPayloads.tsx";
 import { RoomField } from "../components/dispatch/RoomField.tsx";
 import type { DispatchView } from "../components/dispatch/types.ts";
 import { Empty } from "../components/Empty.tsx";
@@ -24,6 +26,8 @@ import { useLivePage } from "../components/live/use_live_page.ts";
 import { write } from "../components/live/write.ts";
 import { Panel } from "../components/Panel.tsx";
 import { Segmented } from "../components/Segmented.tsx";
+import { TalkPanel } from "../components/talk/TalkPanel.tsx";
+import type { TalkTarget } from "../components/talk/types.ts";
 
 export interface DispatchDeskProps {
   agents: AgentChoice[];
@@ -46,6 +50,9 @@ export default function DispatchDesk(props: DispatchDeskProps) {
   const [problem, setProblem] = useState(props.problem);
   const [dispatch, setDispatch] = useState(props.dispatch);
   const [isSending, setSending] = useState(false);
+  const { recent, keep, clear } = useRecentPayloads();
+  // Apart from the last dispatch: another one may be made while one talks.
+  const [talk, setTalk] = useState<TalkTarget | null>(null);
   const agent = props.agents.find(({ name }) => name === values.agent);
   const fields = fieldsOf(agent?.metadataSchema ?? null);
 
@@ -53,6 +60,10 @@ export default function DispatchDesk(props: DispatchDeskProps) {
   const chooseAgent = (name: string) => {
     const schema = props.agents.find((each) => each.name === name)?.metadataSchema ?? null;
     change({ agent: name, fields: initialFields(schema), metadataAs: fieldsOf(schema) === null ? "json" : "form" });
+    setErrors([]);
+  };
+  const restore = (before: FormValues) => {
+    setValues(before);
     setErrors([]);
   };
   const submit = async (event: Event) => {
@@ -65,7 +76,10 @@ export default function DispatchDesk(props: DispatchDeskProps) {
     setSending(true);
     const result = await write<DispatchView>("POST", "/api/v1/dispatches", read.body);
     setSending(false);
-    if (result.ok) return setDispatch(result.value);
+    if (result.ok) {
+      keep(values);
+      return setDispatch(result.value);
+    }
     setProblem(result.problem);
     setErrors(result.errors.map(({ path, message }) => ({ path: path.replace(/^metadata\./, ""), message })));
   };
@@ -95,7 +109,20 @@ export default function DispatchDesk(props: DispatchDeskProps) {
             error={errors.find(({ path }) => path === "room")?.message}
             onChange={(room) => change({ room })}
           />
-          <MetadataFields fields={fields} values={values} errors={errors} onChange={change} />
+          <MetadataFields
+            fields={fields}
+            values={values}
+            errors={errors}
+            onChange={change}
+            aside={
+              <RecentPayloads
+                payloads={recent}
+                agents={props.agents.map(({ name }) => name)}
+                onRestore={restore}
+                onClear={clear}
+              />
+            }
+          />
           <Segmented
             legend="Priority"
             name="priority"
@@ -144,13 +171,44 @@ export default function DispatchDesk(props: DispatchDeskProps) {
               </Empty>
             </Panel>
           )
-          : <FollowedDispatch key={dispatch.id} initial={dispatch} agents={props.agents} />}
+          : (
+            <FollowedDispatch
+              key={dispatch.id}
+              initial={dispatch}
+              agents={props.agents}
+              onTalk={!props.canOperate || talk?.dispatchId === dispatch.id
+                ? undefined
+                : () => setTalk({ dispatchId: dispatch.id, agent: dispatch.agent, room: dispatch.room })}
+            />
+          )}
+        {talk && <TalkPanel key={talk.dispatchId} target={talk} joinsAtOnce />}
       </div>
     </div>
   );
 }
 
-function FollowedDispatch({ initial, agents }: { initial: DispatchView; agents: AgentChoice[] }) {
+/** Read after the first paint: the server knows nothing of it. */
+function useRecentPayloads() {
+  const [recent, setRecent] = useState<readonly RecentPayload[]>([]);
+  useEffect(() => setRecent(readRecent()), []);
+  const store = (list: RecentPayload[]) => {
+    setRecent(list);
+    storeRecent(list);
+  };
+  return {
+    recent,
+    keep: (values: FormValues) => store(withRecent(readRecent(), values, new Date())),
+    clear: () => store([]),
+  };
+}
+
+interface FollowedProps {
+  initial: DispatchView;
+  agents: AgentChoice[];
+  onTalk: (() => void) | undefined;
+}
+
+function FollowedDispatch({ initial, agents, onTalk }: FollowedProps) {
   const isOver = initial.stages.endedAt !== null;
   const topics = isOver ? [] : [`dispatch:${initial.id}`];
   const { data } = useLivePage(initial, `/api/v1/dispatches/${initial.id}`, topics);
@@ -158,6 +216,7 @@ function FollowedDispatch({ initial, agents }: { initial: DispatchView; agents: 
     <LastDispatch
       dispatch={data}
       usualReadyMs={agents.find(({ name }) => name === data.agent)?.usualReadyMs ?? null}
+      onTalk={onTalk}
     />
   );
 }

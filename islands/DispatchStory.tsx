@@ -6,29 +6,33 @@ import { type DispatchDetails, isOver } from "../components/dispatch/details.ts"
 import { FactsPanel } from "../components/dispatch/FactsPanel.tsx";
 import { LogsPanel } from "../components/dispatch/LogsPanel.tsx";
 import { MetadataPanel } from "../components/dispatch/MetadataPanel.tsx";
+import { ProfilePanel } from "../components/dispatch/ProfilePanel.tsx";
 import { readyMs } from "../components/dispatch/stage_times.ts";
 import { timelineOf } from "../components/dispatch/timeline.ts";
 import { TimelinePanel } from "../components/dispatch/TimelinePanel.tsx";
 import { waterfallOf } from "../components/dispatch/waterfall.ts";
 import { WaterfallPanel } from "../components/dispatch/WaterfallPanel.tsx";
-import { ago, duration, exactTime, plural } from "../components/format.ts";
+import { duration, plural } from "../components/format.ts";
 import { useLivePage, useNow } from "../components/live/use_live_page.ts";
 import { ShortId } from "../components/ShortId.tsx";
 import { State } from "../components/State.tsx";
+import { Time } from "../components/Time.tsx";
 
 interface Props {
   initial: DispatchDetails;
   csrf: string;
   canOperate: boolean;
+  canProfile: boolean;
 }
 
-export default function DispatchStory({ initial, csrf, canOperate }: Props) {
+export default function DispatchStory({ initial, csrf, canOperate, canProfile }: Props) {
   const { id } = initial.dispatch;
   const topics = isOver(initial.dispatch) ? [] : [`dispatch:${id}`];
   const { data, refresh } = useLivePage(initial, `/dispatches/${id}?as=data`, topics);
   const nowMs = useNow(Date.parse(initial.now));
   const { dispatch } = data;
   const ready = readyMs(dispatch.stages);
+  const running = dispatch.jobs.findLast((job) => job.state === "running");
   return (
     <div class="mx-auto grid max-w-[88rem] grid-cols-[minmax(0,1fr)] gap-4">
       <div class="flex flex-wrap items-start gap-x-6 gap-y-3">
@@ -40,8 +44,8 @@ export default function DispatchStory({ initial, csrf, canOperate }: Props) {
             </span>
           </h1>
           <p class="mt-1 text-muted">
-            {plural(dispatch.jobs.length, "attempt")} · asked{" "}
-            <span title={exactTime(dispatch.createdAt)}>{ago(dispatch.createdAt, nowMs)}</span> · dispatch{" "}
+            {plural(dispatch.jobs.length, "attempt")} · asked <Time at={dispatch.createdAt} nowMs={nowMs} /> · dispatch
+            {" "}
             <ShortId id={dispatch.id} />
           </p>
         </div>
@@ -61,6 +65,7 @@ export default function DispatchStory({ initial, csrf, canOperate }: Props) {
         <div class="grid min-w-0 items-start gap-4 lg:max-xl:grid-cols-2">
           <FactsPanel details={data} />
           <MetadataPanel metadata={dispatch.metadata} />
+          {canProfile && running && <ProfilePanel job={running} csrf={csrf} />}
         </div>
       </div>
     </div>

@@ -56,7 +56,7 @@ export default function JobsList({ canOperate, ...props }: JobsListProps & { can
             void held.reload();
           }}
         />
-        {held.rows.length === 0 ? <NoRows terms={terms} /> : (
+        {held.rows.length === 0 ? <NoRows terms={terms} isCut={nextCursor !== null} /> : (
           <JobsTable
             rows={held.rows}
             instanceNames={props.instanceNames}
@@ -79,7 +79,7 @@ export default function JobsList({ canOperate, ...props }: JobsListProps & { can
   );
 }
 
-function NoRows({ terms }: { terms: Term[] }) {
+function NoRows({ terms, isCut }: { terms: Term[]; isCut: boolean }) {
   if (terms.length === 0) {
     return (
       <Empty title="Nothing has been dispatched yet">
@@ -90,7 +90,7 @@ function NoRows({ terms }: { terms: Term[] }) {
     );
   }
   return (
-    <Empty title="The filter hides everything">
+    <Empty title={isCut ? "None among those looked at so far" : "The filter hides everything"}>
       <p>
         <a class="link-quiet" href="/jobs">Show all</a>
       </p>

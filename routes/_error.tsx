@@ -1,6 +1,6 @@
 import { type Context, HttpError, page } from "fresh";
-import { Empty } from "../components/Empty.tsx";
-import { isApiPath } from "./(_shared)/access.ts";
+import { ProblemPage, type ProblemPageProps } from "../components/ProblemPage.tsx";
+import { wantsPage } from "./(_shared)/access.ts";
 import { describeDatabaseError } from "../db/database_error.ts";
 import { define, type State } from "./(_shared)/define.ts";
 import { problem } from "./(_shared)/problem.ts";
@@ -8,26 +8,12 @@ import { problem } from "./(_shared)/problem.ts";
 /** What no route answered and what a route threw: a page for readers, problem details for programs. */
 export const handler = define.handlers(async (ctx) => {
   const response = problemOf(ctx);
-  const isForReader = !isApiPath(ctx.url.pathname) && (ctx.req.headers.get("accept") ?? "").includes("text/html");
-  if (!isForReader) return response;
+  if (!wantsPage(ctx)) return response;
   const { title, detail, remedy } = await response.json();
-  return page<Shown>({ title, detail, remedy }, { status: response.status });
+  return page<ProblemPageProps>({ title, detail, remedy }, { status: response.status });
 });
 
-export default define.page<typeof handler>(({ data: { title, detail, remedy } }) => (
-  <section class="panel mx-auto max-w-[88rem]">
-    <Empty title={title}>
-      <p>{detail}</p>
-      <p>{remedy}</p>
-    </Empty>
-  </section>
-));
-
-interface Shown {
-  title: string;
-  detail: string;
-  remedy: string;
-}
+export default define.page<typeof handler>(({ data }) => <ProblemPage {...data} />);
 
 function problemOf(ctx: Context<State>): Response {
   const { error } = ctx;

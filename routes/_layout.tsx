@@ -8,13 +8,11 @@ import { define } from "./(_shared)/define.ts";
 import { themeOf } from "./(_shared)/theme.ts";
 
 /** Navigation, header and main, around every page that does not skip it (sign-in does). */
-export default define.layout(({ Component, state, url, req }) => {
+export default define.layout(async function Layout({ Component, state, url, req }) {
   const { parts } = state.controlPlane;
   const current = currentItem(url.pathname);
-  const notes = {
-    "/jobs": parts && `${parts.admission.snapshot().used} live`,
-    "/workers": parts && String(parts.workers.list().length),
-  };
+  // Refusals are shown to people who have not signed in, too.
+  const counts = state.principal && parts ? await parts.counts.read() : null;
   return (
     <>
       <a
@@ -25,7 +23,7 @@ export default define.layout(({ Component, state, url, req }) => {
         Skip to content
       </a>
       <div class="min-h-screen md:grid md:grid-cols-[3.75rem_minmax(0,1fr)] xl:grid-cols-[13rem_minmax(0,1fr)]">
-        <SideNavigation current={current} notes={notes} problems={0} />
+        <SideNavigation current={current} counts={counts} />
         <div class="min-w-0">
           <Header
             title={<PageTitle pathname={url.pathname} title={current?.title ?? "Greenroom"} />}
@@ -38,7 +36,7 @@ export default define.layout(({ Component, state, url, req }) => {
           </main>
         </div>
       </div>
-      <PhoneNavigation current={current} problems={0} />
+      <PhoneNavigation current={current} counts={counts} />
     </>
   );
 });

@@ -1,11 +1,28 @@
 import type { Context } from "fresh";
+import { h } from "preact";
 import { withSecurityHeaders } from "../core/auth/security_headers.ts";
-import { actorOf, addressOf, unnamedAction } from "./(_shared)/access.ts";
+import { ProblemPage } from "../components/ProblemPage.tsx";
+import { actorOf, addressOf, unnamedAction, wantsPage } from "./(_shared)/access.ts";
 import { define, type State } from "./(_shared)/define.ts";
 import { guardRequest, isWrite } from "./(_shared)/guard.ts";
+import { isProblem } from "./(_shared)/problem.ts";
 
 /** Files and built chunks are not answered here: all else may hold what not everybody may see. */
 const NO_STORE = [["cache-control", "no-store"]] as const;
+
+/**
+ * Browsers that ask for a page get refusals as one too; programs get problem details. Nobody in particular gets it without
+ * navigation, whose figures are not for everybody.
+ */
+async function asPage(ctx: Context<State>, response: Response): Promise<Response> {
+  if (!isProblem(response) || !wantsPage(ctx)) return response;
+  const { title, detail, remedy } = await response.json();
+  const headers = new Headers(response.headers);
+  headers.delete("content-type");
+  const skipInheritedLayouts = ctx.state.principal === null;
+  const shown = h(ProblemPage, { title, detail, remedy });
+  return await ctx.render(shown, { status: response.status, headers }, { skipInheritedLayouts });
+}
 
 /** Nothing passes unguarded; what was written or refused is recorded; what was thrown is recorded and thrown on. */
 export default define.middleware(async (ctx) => {
@@ -14,7 +31,7 @@ export default define.middleware(async (ctx) => {
   try {
     const response = await guardRequest(ctx) ?? await ctx.next();
     status = response.status;
-    return withSecurityHeaders(response, parts?.livekit.publicUrl ?? null, NO_STORE);
+    return withSecurityHeaders(await asPage(ctx, response), parts?.livekit.publicUrl ?? null, NO_STORE);
   } finally {
     recordInAuditLog(ctx, status);
   }

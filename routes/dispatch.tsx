@@ -3,13 +3,13 @@ import { bodyOf, emptyValues, type FormValues, valuesOf } from "../components/di
 import type { FieldError } from "../components/dispatch/metadata_schema.ts";
 import type { AlertText } from "../components/Alert.tsx";
 import { dispatchRequestSchema } from "../core/dispatch/dispatch_request.ts";
-import { type DispatchView, viewOfDispatch } from "../core/dispatch/dispatch_view.ts";
-import { findDispatch } from "../db/dispatch_reads.ts";
+import type { DispatchView } from "../core/dispatch/dispatch_view.ts";
 import DispatchDesk, { type DispatchDeskProps } from "../islands/DispatchDesk.tsx";
 import { actorOf, noteDone, originOf, requireRole } from "./(_shared)/access.ts";
 import { define, type State } from "./(_shared)/define.ts";
 import { agentChoices, roomChoices } from "./(_shared)/dispatch_choices.ts";
-import { isUuid } from "./(_shared)/input.ts";
+import { findDispatchView } from "./(_shared)/find_dispatch_view.ts";
+import { readForm } from "./(_shared)/input.ts";
 import { canOperate, pageData } from "./(_shared)/page.ts";
 import { partsOf } from "./(_shared)/parts.ts";
 import { refusalProblem } from "./(_shared)/refusal_problem.ts";
@@ -18,8 +18,8 @@ export const handler = define.handlers({
   /** `agent`, `room` and `metadata` prefill the form; `last` shows a dispatch beside it; `from` takes a dispatch's values. */
   async GET(ctx) {
     const { searchParams } = ctx.url;
-    const last = await findView(ctx.state, searchParams.get("last"));
-    const from = await findView(ctx.state, searchParams.get("from"));
+    const last = await findDispatchView(partsOf(ctx.state), searchParams.get("last"));
+    const from = await findDispatchView(partsOf(ctx.state), searchParams.get("from"));
     const given: Partial<FormValues> = {};
     for (const name of ["agent", "room", "priority", "placement"] as const) {
       const value = searchParams.get(name);
@@ -32,8 +32,10 @@ export const handler = define.handlers({
   async POST(ctx) {
     const refused = requireRole(ctx, "operator", "dispatch.create");
     if (refused) return refused;
-    const { dispatcher, catalog } = partsOf(ctx.state);
-    const values = valuesOf(await ctx.req.formData());
+    const { dispatcher, catalog, config } = partsOf(ctx.state);
+    const body = await readForm(ctx.req, config.maxBodyBytes);
+    if (!body.ok) return body.response;
+    const values = valuesOf(body.value);
     const schema = catalog.find(values.agent)?.descriptor?.metadataSchema ?? null;
     const read = bodyOf(values, schema);
     const again = async (errors: FieldError[], problem: AlertText | null, status: number) =>
@@ -67,15 +69,6 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data, state }) => (
   <DispatchDesk {...data} csrf={state.csrfToken ?? ""} canOperate={canOperate(state)} />
 ));
-
-async function findView(state: State, id: string | null): Promise<DispatchView | null> {
-  if (id === null || !isUuid(id)) return null;
-  const { live, database } = partsOf(state);
-  const found = live.find(id)?.view;
-  if (found) return found;
-  const row = await findDispatch(database, id);
-  return row && viewOfDispatch(row);
-}
 
 async function deskOf(
   state: State,

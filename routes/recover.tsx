@@ -6,7 +6,7 @@ import { listFailureGroups, previewFailureGroup } from "../db/failure_groups.ts"
 import RetryGroup from "../islands/RetryGroup.tsx";
 import { actorOf, noteDone, requireRole } from "./(_shared)/access.ts";
 import { define, type State } from "./(_shared)/define.ts";
-import { isUuid } from "./(_shared)/input.ts";
+import { isUuid, readForm } from "./(_shared)/input.ts";
 import { canOperate, pageData } from "./(_shared)/page.ts";
 import { partsOf } from "./(_shared)/parts.ts";
 
@@ -30,14 +30,17 @@ export const handler = define.handlers({
 
   /** The retry without JavaScript: of the ticked ids. */
   async POST(ctx) {
-    const form = await ctx.req.formData();
+    const refused = requireRole(ctx, "operator", "dispatch.retry");
+    if (refused) return refused;
+    const { dispatcher, config } = partsOf(ctx.state);
+    const body = await readForm(ctx.req, config.maxBodyBytes);
+    if (!body.ok) return body.response;
+    const form = body.value;
     const ids = form.getAll("id").filter((id) => typeof id === "string" && isUuid(id)).slice(
       0,
       MAX_MEMBERS,
     ) as string[];
-    const refusal = requireRole(ctx, "operator", "dispatch.retry", `${plural(ids.length, "dispatch", "dispatches")}`);
-    if (refusal) return refusal;
-    const { dispatcher } = partsOf(ctx.state);
+    requireRole(ctx, "operator", "dispatch.retry", plural(ids.length, "dispatch", "dispatches"));
     const requester = { actor: actorOf(ctx.state.principal), origin: "retry", traceparent: null } as const;
     let retried = 0;
     for (const id of ids) {
@@ -77,12 +80,15 @@ async function recoverDataOf(
   fingerprint: string | null,
   notice: string | null,
 ): Promise<RecoverData> {
-  const { database } = partsOf(state);
+  const { reads } = partsOf(state).database;
   const now = new Date();
   const since = new Date(now.getTime() - (sinceMs(window) ?? 0));
-  const groups = await listFailureGroups(database, since, now);
+  const preview = (of: string) => previewFailureGroup(reads, { fingerprint: of, since, limit: MAX_MEMBERS });
+  const [groups, asked] = await Promise.all([
+    listFailureGroups(reads, since, now),
+    fingerprint === null ? null : preview(fingerprint),
+  ]);
   const group = groups.find((each) => each.fingerprint === fingerprint) ?? groups[0] ?? null;
-  const preview = group &&
-    await previewFailureGroup(database, { fingerprint: group.fingerprint, since, limit: MAX_MEMBERS });
-  return { window, groups, group, preview, notice, now: now.toISOString() };
+  const chosen = group && (group.fingerprint === fingerprint ? asked : await preview(group.fingerprint));
+  return { window, groups, group, preview: chosen, notice, now: now.toISOString() };
 }

@@ -6,7 +6,10 @@ export const handler = define.handlers({
   async POST(ctx) {
     const cookie = readSessionCookie(ctx.req.headers);
     ctx.state.audit = { action: "sign_out", target: null };
-    if (cookie !== null) await ctx.state.controlPlane.auth.sessions?.close(cookie);
+    const { auth, parts, logger } = ctx.state.controlPlane;
+    if (cookie !== null) await auth.sessions?.close(cookie);
+    // Streams that can't be looked at now are looked at again by the hub's own turn.
+    await parts?.hub.endClosed().catch((error) => logger.warn("open streams could not all be checked", { error }));
     return new Response(null, {
       status: 303,
       headers: { location: "/sign-in", "set-cookie": expiredSessionCookie(isHttpsRequest(ctx.req)) },

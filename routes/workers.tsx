@@ -15,7 +15,7 @@ const RECENT_LOSS_MS = 600_000;
 export const handler = define.handlers({
   async GET(ctx) {
     const parts = partsOf(ctx.state);
-    const [shared, rows] = await Promise.all([overviewData(parts), listLiveWorkers(parts.database)]);
+    const [shared, rows] = await Promise.all([overviewData(parts), listLiveWorkers(parts.database.reads)]);
     const others = rows.filter(({ instanceId }) => instanceId !== parts.instanceId).map(viewOfRow);
     const data: WorkersData = { ...shared, workers: [...ownWorkers(parts, new Date()), ...others] };
     return ctx.url.searchParams.get("as") === "data" ? ctx.json(data) : pageData(data);
@@ -25,7 +25,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data }) => <WorkersBoard initial={data} />);
 
 function ownWorkers(parts: Parts, now: Date): WorkerView[] {
-  return workersView(parts).map(({ id, instanceId, agent, jobType, connection }) => {
+  return workersView(parts).map(({ id, instanceId, agent, jobType, connection, loadRatio, refusal }) => {
     const { state, since, attempts, lastClose, lastError } = connection;
     const isNow = state !== "registered" && state !== "stopped";
     const cause = isNow ? lastError ?? lastClose : lastClose;
@@ -33,7 +33,7 @@ function ownWorkers(parts: Parts, now: Date): WorkerView[] {
     const title = cause === null
       ? ""
       : "code" in cause
-      ? `lost its socket at ${cause.at.toISOString().slice(11, 19)} (${cause.code}).`
+      ? `lost its socket at ${cause.at.toISOString().slice(11, 19)} UTC (${cause.code}).`
       : "can't connect.";
     return {
       id,
@@ -43,16 +43,18 @@ function ownWorkers(parts: Parts, now: Date): WorkerView[] {
       state,
       since: since.toISOString(),
       attempts,
+      ...{ loadRatio, refusal },
       trouble: isTold && cause ? { title, text: `${cause.explanation} ${cause.remedy}`, isNow } : null,
     };
   });
 }
 
 function viewOfRow(
-  { id, instanceId, agent, jobType, state, changedAt, lastCloseCode, lastError }: WorkerRow,
+  { id, instanceId, agent, jobType, state, changedAt, lastCloseCode, lastError, loadRatio }: WorkerRow,
 ): WorkerView {
   const isNow = state !== "registered" && state !== "stopped";
   const title = lastCloseCode === null ? "is not connected." : `lost its socket (${lastCloseCode}).`;
   const trouble = isNow && lastError !== null ? { title, text: lastError, isNow } : null;
-  return { id, instanceId, agent, jobType, state, since: changedAt.toISOString(), attempts: null, trouble };
+  const since = changedAt.toISOString();
+  return { id, instanceId, agent, jobType, state, since, attempts: null, loadRatio, refusal: null, trouble };
 }

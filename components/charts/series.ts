@@ -3,6 +3,7 @@
 export interface Series {
   /** One value per bucket, oldest first. */
   values: (number | null)[];
+  /** `var(--chart-3)`, so that a browser can look it up for its theme. */
   colour: string;
   isDashed?: boolean;
   /** Holds its value until the next: limits, capacity. */
@@ -10,21 +11,37 @@ export interface Series {
   isFilled?: boolean;
 }
 
-/** Means of [ms, value] points in `buckets` equal intervals from `sinceMs` to `untilMs`. */
-export function toBuckets(
+/** A series that legend, cursor and readers call by its name. */
+export interface NamedSeries extends Series {
+  name: string;
+}
+
+/** Equal steps of time, oldest first; the first begins at `sinceMs`. */
+export interface Steps {
+  sinceMs: number;
+  stepMs: number;
+  count: number;
+}
+
+/** Whole steps that hold everything from `sinceMs` to `untilMs`; they begin at multiples of `stepMs`, as samples do. */
+export function stepsBetween(sinceMs: number, untilMs: number, stepMs: number): Steps {
+  const first = Math.floor(sinceMs / stepMs);
+  const last = Math.max(first, Math.ceil(untilMs / stepMs) - 1);
+  return { sinceMs: first * stepMs, stepMs, count: last - first + 1 };
+}
+
+/** Values of [ms, value, …] points by the step that they lie in, one point each at most; a step without one is a gap. */
+export function onSteps(
   points: readonly (readonly (number | null)[])[],
-  { sinceMs, untilMs, buckets, column = 1 }: { sinceMs: number; untilMs: number; buckets: number; column?: number },
+  { sinceMs, stepMs, count }: Steps,
+  column = 1,
 ): (number | null)[] {
-  const sums = Array.from({ length: buckets }, () => ({ sum: 0, count: 0 }));
+  const values: (number | null)[] = Array.from({ length: count }, () => null);
   for (const point of points) {
-    const [at, value] = [point[0], point[column]];
-    if (typeof at !== "number" || typeof value !== "number") continue;
-    const bucket = sums[Math.floor((at - sinceMs) / (untilMs - sinceMs) * buckets)];
-    if (!bucket) continue;
-    bucket.sum += value;
-    bucket.count += 1;
+    const index = Math.floor(((point[0] ?? NaN) - sinceMs) / stepMs);
+    if (index >= 0 && index < count) values[index] = point[column] ?? null;
   }
-  return sums.map(({ sum, count }) => count === 0 ? null : sum / count);
+  return values;
 }
 
 /** The top of a scale with four equal steps of round numbers, at least `least`. */
@@ -45,7 +62,7 @@ export function latestOf(values: readonly (number | null)[]): number | null {
   return values.findLast((value) => value !== null) ?? null;
 }
 
-/** Paths in a box of 600 × 100; the last, partial bucket comes apart, to be dashed. */
+/** Paths in a box of 600 × 100; the last bucket comes apart, to be dashed while it is partial. */
 export function pathsOf({ values, isStepped = false }: Series, top: number) {
   const x = (index: number) => round(index / Math.max(1, values.length - 1) * 600);
   const y = (value: number) => round(100 - Math.min(1, value / top) * 100);

@@ -5,6 +5,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Alert, type AlertText } from "../Alert.tsx";
+import { Icon } from "../Icon.tsx";
 import { write } from "../live/write.ts";
 import { isOver } from "./details.ts";
 import { metadataOfJson } from "./metadata_schema.ts";
@@ -48,7 +49,15 @@ export function Actions({ dispatch, csrf, onChange }: Props) {
               </PlainForm>
             </>
           )
-          : <CancelMenu {...shared} dispatch={dispatch} onCancel={cancel} />}
+          : (
+            <>
+              <a class="btn btn-quiet btn-sm" href={`/dispatches/${dispatch.id}/talk`}>
+                <Icon name="i-mic" />
+                Talk to it
+              </a>
+              <CancelMenu {...shared} dispatch={dispatch} onCancel={cancel} />
+            </>
+          )}
       </div>
       {problem && <Alert {...problem} />}
     </div>

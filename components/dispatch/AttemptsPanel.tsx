@@ -4,8 +4,8 @@ import { State } from "../State.tsx";
 import { TableRegion } from "../Table.tsx";
 import { Unknown } from "../Unknown.tsx";
 import type { DispatchDetails } from "./details.ts";
+import { flagWords, outcomeWords } from "./end_words.ts";
 import { readyMs } from "./stage_times.ts";
-import { causeWords } from "./timeline.ts";
 import type { JobView } from "./types.ts";
 
 /** All attempts in one list, each with its error and stack. */
@@ -41,6 +41,11 @@ export function AttemptsPanel({ details, nowMs }: { details: DispatchDetails; no
           <pre class="id scroll-x mt-2 leading-5" tabIndex={0} aria-label={`Stack of attempt ${job.attempt}`}>
             <b class="text-failed">{job.failure?.kind}</b>: {errorText(job, stacks[job.id])}
           </pre>
+          {job.failure?.advice && (
+            <p class="mt-2 text-muted">
+              <b class="font-semibold text-base-content">Another try ({job.failure.class}).</b> {job.failure.advice}
+            </p>
+          )}
         </details>
       ))}
     </Panel>
@@ -62,11 +67,12 @@ function AttemptRow({ job, place, nowMs }: { job: JobView; place: string | undef
       </td>
       <td class="num">{ready === null ? <Unknown why="never ready" /> : duration(ready)}</td>
       <td class="num">{lasted === null ? <Unknown why="never entered" /> : stopwatch(lasted)}</td>
-      <td class={job.failure ? "max-w-96 truncate text-failed" : ""} title={job.failure?.message}>
-        {job.failure?.message ??
-          (job.endReason === null
-            ? <span class="text-faint">{ready === null ? "starting" : "in the call"}</span>
-            : causeWords(job.endReason))}
+      <td
+        class={job.failure ? `max-w-96 truncate ${job.state === "failed" ? "text-failed" : ""}` : ""}
+        title={job.failure?.message}
+      >
+        {outcomeWords(job) ?? <span class="text-faint">{ready === null ? "starting" : "in the call"}</span>}
+        {job.flags.map((flag) => <p key={flag} class="text-xs text-expired">{flagWords(flag)}</p>)}
       </td>
     </tr>
   );

@@ -1,9 +1,9 @@
 import { CopyButton } from "../CopyButton.tsx";
-import { exactTime } from "../format.ts";
 import { Panel } from "../Panel.tsx";
 import { Unknown } from "../Unknown.tsx";
 import type { DispatchDetails } from "./details.ts";
 import { curlOf } from "./form_values.ts";
+import { Time } from "../Time.tsx";
 
 export function FactsPanel({ details: { dispatch, instanceNames } }: { details: DispatchDetails }) {
   const job = dispatch.jobs.at(-1);
@@ -30,7 +30,9 @@ export function FactsPanel({ details: { dispatch, instanceNames } }: { details: 
           </>
         )}
         <dt>Asked</dt>
-        <dd>{exactTime(dispatch.createdAt)}</dd>
+        <dd>
+          <Time at={dispatch.createdAt} shape="exact" />
+        </dd>
         <dt>By</dt>
         <dd>{dispatch.origin}</dd>
         <dt>Placement</dt>

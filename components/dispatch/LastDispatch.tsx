@@ -1,21 +1,31 @@
 /** The dispatch that was just asked for: its stages as they come. */
 import { Alert } from "../Alert.tsx";
-import { clock, splitDuration } from "../format.ts";
+import { splitDuration } from "../format.ts";
 import { Icon } from "../Icon.tsx";
 import { Panel } from "../Panel.tsx";
 import { ShortId } from "../ShortId.tsx";
 import { StageStrip } from "../StageStrip.tsx";
 import { State } from "../State.tsx";
+import { isOver } from "./details.ts";
 import { headlineOf } from "./headline.ts";
 import { readyMs, type StageSpan, stageSpans } from "./stage_times.ts";
 import type { DispatchView } from "./types.ts";
+import { Time } from "../Time.tsx";
 
-export function LastDispatch({ dispatch, usualReadyMs }: { dispatch: DispatchView; usualReadyMs: number | null }) {
+interface Props {
+  dispatch: DispatchView;
+  usualReadyMs: number | null;
+  title?: string;
+  /** Offers to talk to the agent while it is there. */
+  onTalk?: (() => void) | undefined;
+}
+
+export function LastDispatch({ dispatch, usualReadyMs, title = "Last dispatch", onTalk }: Props) {
   const spans = stageSpans(dispatch.stages);
   return (
     <Panel
       id="result"
-      title="Last dispatch"
+      title={title}
       isLive
       lead={
         <>
@@ -41,7 +51,9 @@ export function LastDispatch({ dispatch, usualReadyMs }: { dispatch: DispatchVie
               <Icon name="st-succeeded" class="size-3.5" />Accepted
             </span>
             <span class="block text-base">0</span>
-            <span class="block text-xs text-muted">{clock(dispatch.stages.requestedAt)}</span>
+            <span class="block text-xs text-muted">
+              <Time at={dispatch.stages.requestedAt} shape="clock" />
+            </span>
           </li>
           {spans.map((span) => <StageItem key={span.key} span={span} />)}
         </ol>
@@ -55,9 +67,22 @@ export function LastDispatch({ dispatch, usualReadyMs }: { dispatch: DispatchVie
           />
         </div>
       )}
-      <p class="border-t border-base-300 px-4 py-3 text-muted">
+      <div class="flex flex-wrap items-center gap-x-4 gap-y-2 border-t border-base-300 px-4 py-3">
         <a class="link-quiet" href={`/dispatches/${dispatch.id}`}>See its states, logs and metadata</a>
-      </p>
+        {onTalk && !isOver(dispatch) && (
+          <a
+            class="btn btn-quiet btn-sm ml-auto"
+            href={`/dispatches/${dispatch.id}/talk`}
+            onClick={(event) => {
+              event.preventDefault();
+              onTalk();
+            }}
+          >
+            <Icon name="i-mic" />
+            Talk to it
+          </a>
+        )}
+      </div>
     </Panel>
   );
 }
@@ -94,7 +119,7 @@ function StageItem({ span: { word, colour, atMs, at } }: { span: StageSpan }) {
           </>
         )}
       </span>
-      <span class="block text-xs text-muted">{at === null ? "not yet" : clock(at)}</span>
+      <span class="block text-xs text-muted">{at === null ? "not yet" : <Time at={at} shape="clock" />}</span>
     </li>
   );
 }

@@ -1,8 +1,8 @@
 /** Output of all attempts; follows the end while asked to. Filters work in the browser. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { clock, exactTime } from "../format.ts";
 import { Panel } from "../Panel.tsx";
 import type { DispatchDetails, LogLineView } from "./details.ts";
+import { Time } from "../Time.tsx";
 
 type Filter = "all" | "warn" | "error";
 const LEVEL_COLOURS = {
@@ -88,7 +88,7 @@ export function LogsPanel(
 function Line({ line: { at, attempt, level, message } }: { line: LogLineView }) {
   return (
     <div class="log" data-level={level}>
-      <span class="text-muted" title={exactTime(at)}>{clock(at)}</span>
+      <Time at={at} shape="clock" class="text-muted" />
       <span class="text-faint" title={`Attempt ${attempt}`}>#{attempt}</span>
       <span class={LEVEL_COLOURS[level]}>{level}</span>
       <span class="whitespace-pre-wrap">{message}</span>

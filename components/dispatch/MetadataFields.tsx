@@ -1,4 +1,5 @@
 /** Metadata as fields (when the agent has a schema) or as JSON. Both are plain form fields. */
+import type { ComponentChildren } from "preact";
 import type { FormValues } from "./form_values.ts";
 import { type FieldError, hintOf, type MetadataField } from "./metadata_schema.ts";
 
@@ -7,9 +8,11 @@ interface Props {
   values: FormValues;
   errors: readonly FieldError[];
   onChange: (change: Partial<FormValues>) => void;
+  /** At the right of its head. */
+  aside?: ComponentChildren;
 }
 
-export function MetadataFields({ fields, values, errors, onChange }: Props) {
+export function MetadataFields({ fields, values, errors, onChange, aside }: Props) {
   const as = fields === null ? "json" : values.metadataAs;
   return (
     <fieldset class="min-w-0">
@@ -18,9 +21,7 @@ export function MetadataFields({ fields, values, errors, onChange }: Props) {
         <div class="flex flex-wrap items-center gap-1 border-b border-base-300 px-1.5 py-1">
           {fields !== null && <Tab name="form" label="Form" as={as} onChange={onChange} />}
           <Tab name="json" label="JSON" as={as} onChange={onChange} />
-          {fields === null && (
-            <span class="ml-auto px-2 text-xs text-muted">this agent has no schema: anything fits</span>
-          )}
+          <span class="ml-auto">{aside}</span>
         </div>
         {as === "form" && fields !== null
           ? (
@@ -37,7 +38,7 @@ export function MetadataFields({ fields, values, errors, onChange }: Props) {
               ))}
             </div>
           )
-          : <JsonField values={values} errors={errors} onChange={onChange} />}
+          : <JsonField values={values} errors={errors} onChange={onChange} hasSchema={fields !== null} />}
       </div>
     </fieldset>
   );
@@ -66,7 +67,7 @@ function Tab(
   );
 }
 
-function JsonField({ values, errors, onChange }: Omit<Props, "fields">) {
+function JsonField({ values, errors, onChange, hasSchema }: Omit<Props, "fields" | "aside"> & { hasSchema: boolean }) {
   const wrong = errors.filter(({ path }) => path !== "agent" && path !== "room");
   return (
     <div class="p-4">
@@ -83,6 +84,7 @@ function JsonField({ values, errors, onChange }: Omit<Props, "fields">) {
         value={values.json}
         onInput={(event) => onChange({ json: event.currentTarget.value })}
       />
+      {!hasSchema && <p class="mt-1.5 text-xs text-muted">This agent has no schema: anything fits.</p>}
       {wrong.length > 0 && (
         <p id="metadata-error" class="mt-1 text-xs text-failed">
           {wrong.map(({ path, message }) => path === "metadata" ? message : `${path}: ${message}`).join(" ")}

@@ -1,8 +1,9 @@
-import { clock, duration, exactTime } from "../format.ts";
+import { duration } from "../format.ts";
 import { Icon } from "../Icon.tsx";
 import { Panel } from "../Panel.tsx";
 import { glyphOf } from "../State.tsx";
 import type { Timeline, TimelineLane, TimelineRow } from "./timeline.ts";
+import { Time } from "../Time.tsx";
 
 export function TimelinePanel({ timeline: { rows, lanes } }: { timeline: Timeline }) {
   return (
@@ -48,8 +49,8 @@ function Row({ row, index, lanes }: { row: TimelineRow; index: number; lanes: re
           <Icon name={glyphOf(row.state)} class="size-4" />
         </span>
       </span>
-      <span class="id leading-5 text-muted" title={row.at === null ? undefined : exactTime(row.at)}>
-        {row.at === null ? "now" : clock(row.at)}
+      <span class="id leading-5 text-muted">
+        {row.at === null ? "now" : <Time at={row.at} shape="clock" />}
       </span>
       <span class="num text-xs leading-5 text-muted">{since}</span>
       <span class="min-w-0 wrap-anywhere">

@@ -8,6 +8,13 @@ const WAITING: Record<string, string> = {
   agent_broken: "Waits: the agent's file does not load",
   agent_loading: "Waits: the agent is being loaded",
   livekit_unreachable: "Waits: the LiveKit server can't be reached",
+  waiting_for_participant: "Waits: LiveKit starts a job when a participant comes",
+  cordoned: "Waits: the instance is cordoned",
+  draining: "Waits: the instance is being drained",
+  instance_cpu: "Waits: the instance is at its CPU limit",
+  instance_memory: "Waits: the instance is at its memory limit",
+  instance_processes: "Waits: the instance is at its limit of processes",
+  instance_open_files: "Waits: the instance is at its limit of open files",
 };
 
 export function headlineOf(dispatch: DispatchView): string {

@@ -139,8 +139,14 @@ function jobRows(job: JobView, lane: number, { instanceNames, history }: Dispatc
   if (job.state === "failed") {
     add(stages.endedAt, "failed", `Attempt ${attempt} failed`, job.failure?.message ?? "");
   } else if (stages.endedAt !== null) {
+    const killed = job.failure === null ? "" : `; ${job.failure.message}`;
     const who = job.state === "cancelled" && by ? `, by ${actorWords(by.actor)}` : "";
-    add(stages.endedAt, job.state, `Attempt ${attempt} ${job.state}`, `${causeWords(job.endReason ?? "ended")}${who}`);
+    add(
+      stages.endedAt,
+      job.state,
+      `Attempt ${attempt} ${job.state}`,
+      `${causeWords(job.endReason ?? "ended")}${who}${killed}`,
+    );
   }
   return rows;
 }

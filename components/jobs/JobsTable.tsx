@@ -1,10 +1,11 @@
-import { ago, duration, exactTime, stopwatch } from "../format.ts";
+import { duration, stopwatch } from "../format.ts";
 import { readyMs, type StageSpan, stageSpans } from "../dispatch/stage_times.ts";
 import { ShortId } from "../ShortId.tsx";
 import { StageStrip } from "../StageStrip.tsx";
 import { State } from "../State.tsx";
 import { Unknown } from "../Unknown.tsx";
 import { isEnded, type JobRow } from "./row.ts";
+import { Time } from "../Time.tsx";
 
 /** Wider strips are cut: one slow dispatch must not make all others invisible. */
 const MAX_SCALE_MS = 2_000;
@@ -27,7 +28,7 @@ export function JobsTable({ rows, instanceNames, nowMs, selected, changed, depar
   const longest = Math.max(...spans.map((each) => each.reduce((sum, { lastedMs }) => sum + lastedMs, 0)), MIN_SCALE_MS);
   const isAll = rows.length > 0 && rows.every(({ id }) => selected.has(id));
   return (
-    <div class="scroll-x" tabIndex={0} role="region" aria-label="Jobs table, scrolls sideways">
+    <div class="scroll-x relative" tabIndex={0} role="region" aria-label="Jobs table, scrolls sideways">
       <table class="grid-table">
         <thead>
           <tr>
@@ -134,8 +135,8 @@ function Row({ row, spans, scaleMs, place, nowMs, isSelected, isChanged, isDepar
           : <span class="text-faint">{waitWords(state, ready)}</span>)}
       </td>
       <td class="text-muted max-xl:hidden">{place ?? <Unknown why="not placed" />}</td>
-      <td class="num text-muted max-md:hidden" title={exactTime(stages.requestedAt)}>
-        {ago(stages.requestedAt, nowMs)}
+      <td class="num text-muted max-md:hidden">
+        <Time at={stages.requestedAt} nowMs={nowMs} />
       </td>
     </tr>
   );

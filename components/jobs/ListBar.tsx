@@ -1,9 +1,10 @@
 /** The strip above the table, always of one height: what is new, or what the selected can be told to do. */
 import { useState } from "preact/hooks";
 import { Icon } from "../Icon.tsx";
-import { clock, plural } from "../format.ts";
+import { plural } from "../format.ts";
 import { write } from "../live/write.ts";
 import { isEnded, type JobRow } from "./row.ts";
+import { Time } from "../Time.tsx";
 
 interface Props {
   rows: readonly JobRow[];
@@ -82,7 +83,7 @@ export function ListBar({ rows, selected, newCount, frozenAt, canOperate, onClea
       )}
       {frozenAt !== null && (
         <span class="ml-auto flex-none text-xs opacity-85 max-xl:hidden">
-          frozen at {clock(new Date(frozenAt)).slice(0, 8)}
+          frozen at <Time at={new Date(frozenAt)} />
         </span>
       )}
       {fresh}

@@ -1,10 +1,12 @@
 import { Icon } from "../Icon.tsx";
+import NavigationNote from "../../islands/NavigationNote.tsx";
+import type { Counts } from "./counts.ts";
 import { NAVIGATION, type NavigationItem, PHONE_PAGES } from "./navigation.ts";
 
 const CELL = "grid place-content-center justify-items-center gap-1 text-xs";
 
 /** The bar at the bottom of a phone: four pages and More, which opens without JavaScript. */
-export function PhoneNavigation({ current, problems }: { current: NavigationItem | null; problems: number }) {
+export function PhoneNavigation({ current, counts }: { current: NavigationItem | null; counts: Counts | null }) {
   const inBar = NAVIGATION.filter(({ href }) => PHONE_PAGES.includes(href));
   const others = NAVIGATION.filter(({ href }) => !PHONE_PAGES.includes(href));
   return (
@@ -21,12 +23,7 @@ export function PhoneNavigation({ current, problems }: { current: NavigationItem
         >
           <span class="relative">
             <Icon name={item.icon} class="size-5" />
-            {item.href === "/recover" && problems > 0 && (
-              <span class="absolute -top-1 -right-2" data-state="attention" style="color: var(--c)">
-                <Icon name="st-attention" class="size-3" />
-                <span class="sr-only">{problems} problems</span>
-              </span>
-            )}
+            {item.note === "toRecover" && <NavigationNote kind="toRecover" initial={counts} isSmall />}
           </span>
           {item.title}
         </a>

@@ -1,27 +1,19 @@
 import { Icon } from "../Icon.tsx";
+import NavigationNote from "../../islands/NavigationNote.tsx";
+import type { Counts } from "./counts.ts";
 import { NAVIGATION, type NavigationItem } from "./navigation.ts";
-
-/** Notes behind the names, by path: "46 live". Null: not known. */
-export type NavigationNotes = Record<string, string | null>;
 
 interface Props {
   current: NavigationItem | null;
-  notes: NavigationNotes;
-  /** How many groups of failed jobs want a look. */
-  problems: number;
+  /** The figures beside the names; null: not known. */
+  counts: Counts | null;
 }
 
 /** Named from 1280 px, a rail of icons from 768 px. */
-export function SideNavigation({ current, notes, problems }: Props) {
+export function SideNavigation({ current, counts }: Props) {
   const items = (group: NavigationItem["group"]) =>
     NAVIGATION.filter((item) => item.group === group).map((item) => (
-      <Item
-        key={item.href}
-        item={item}
-        isCurrent={item === current}
-        note={notes[item.href] ?? null}
-        problems={item.href === "/recover" ? problems : 0}
-      />
+      <Item key={item.href} item={item} isCurrent={item === current} counts={counts} />
     ));
   return (
     <aside class="sticky top-0 hidden h-screen flex-col border-r border-base-300 px-2.5 pb-3 md:flex">
@@ -38,6 +30,8 @@ export function SideNavigation({ current, notes, problems }: Props) {
         {items("look")}
         <div class="my-2 border-t border-base-300"></div>
         {items("act")}
+        <div class="my-2 border-t border-base-300"></div>
+        {items("study")}
         <div class="mt-auto"></div>
         {items("end")}
       </nav>
@@ -45,28 +39,12 @@ export function SideNavigation({ current, notes, problems }: Props) {
   );
 }
 
-function Item(
-  { item, isCurrent, note, problems }: {
-    item: NavigationItem;
-    isCurrent: boolean;
-    note: string | null;
-    problems: number;
-  },
-) {
+function Item({ item, isCurrent, counts }: { item: NavigationItem; isCurrent: boolean; counts: Counts | null }) {
   return (
     <a class="nav-item relative" href={item.href} aria-current={isCurrent ? "page" : "false"} title={item.title}>
       <Icon name={item.icon} />
       <span class="sr-only xl:not-sr-only">{item.title}</span>
-      {note !== null && <span class="n hidden xl:inline">{note}</span>}
-      {problems > 0 && (
-        <span
-          class="state text-xs max-xl:absolute max-xl:top-0 max-xl:right-0 max-xl:gap-0 xl:ml-auto"
-          data-state="attention"
-        >
-          <Icon name="st-attention" class="max-xl:size-3!" />
-          <span class="max-xl:sr-only">{problems}</span>
-        </span>
-      )}
+      {item.note && <NavigationNote kind={item.note} initial={counts} />}
     </a>
   );
 }

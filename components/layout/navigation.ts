@@ -1,3 +1,5 @@
+import type { NoteKind } from "./counts.ts";
+
 /** The pages, in the order of the navigation; groups are set apart by a line. */
 export interface NavigationItem {
   href: string;
@@ -5,15 +7,20 @@ export interface NavigationItem {
   icon: string;
   /** Key after `g` that goes there. */
   key: string;
-  group: "look" | "act" | "end";
+  group: "look" | "act" | "study" | "end";
+  /** The figure beside it. */
+  note?: NoteKind;
 }
 
 export const NAVIGATION: readonly NavigationItem[] = [
   { href: "/", title: "Overview", icon: "i-overview", key: "o", group: "look" },
-  { href: "/jobs", title: "Jobs", icon: "i-jobs", key: "j", group: "look" },
-  { href: "/workers", title: "Workers", icon: "i-workers", key: "w", group: "look" },
+  { href: "/jobs", title: "Jobs", icon: "i-jobs", key: "j", group: "look", note: "live" },
+  { href: "/rooms", title: "Rooms", icon: "i-rooms", key: "m", group: "look", note: "rooms" },
+  { href: "/workers", title: "Workers", icon: "i-workers", key: "w", group: "look", note: "workers" },
   { href: "/dispatch", title: "Dispatch", icon: "i-dispatch", key: "d", group: "act" },
-  { href: "/recover", title: "Recover", icon: "i-recover", key: "r", group: "act" },
+  { href: "/recover", title: "Recover", icon: "i-recover", key: "r", group: "act", note: "toRecover" },
+  { href: "/charts", title: "Charts", icon: "i-charts", key: "c", group: "study" },
+  { href: "/settings", title: "Settings", icon: "i-settings", key: "s", group: "end" },
 ];
 
 /** Pages that a phone's bar shows; the others are behind "More". */

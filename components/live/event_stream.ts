@@ -9,7 +9,7 @@
 import { signal } from "@preact/signals";
 
 export interface LiveEvent {
-  /** `dispatch`, `stage`, `state`, `log`, `end`, `fleet`, `load`; `hello`, `gap` and `caught_up`: fetch anew what is shown. */
+  /** `dispatch`, `stage`, `state`, `log`, `end`, `fleet`, `load`, `rooms`, `counts`; `hello`, `gap` and `caught_up`: fetch anew what is shown. */
   name: string;
   data: unknown;
 }
@@ -22,7 +22,20 @@ export const liveState = signal<{ state: LiveState; lastSignMs: number | null }>
   lastSignMs: null,
 });
 
-const EVENT_NAMES = ["hello", "gap", "dispatch", "stage", "state", "log", "end", "fleet", "load", "beat"];
+const EVENT_NAMES = [
+  "hello",
+  "gap",
+  "dispatch",
+  "stage",
+  "state",
+  "log",
+  "end",
+  "fleet",
+  "load",
+  "rooms",
+  "counts",
+  "beat",
+];
 const STALE_AFTER_MS = 15_000;
 const MIN_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 15_000;

@@ -1,13 +1,13 @@
 /** What the Overview shows; types only, nothing of core reaches the browser. */
 import type { Overview } from "../../core/services/overview.ts";
+import type { Steps } from "../charts/series.ts";
 
 export type { Overview };
 export type OverviewInstance = Overview["instances"][number];
 
-/** Lines of the last hour, in equal buckets, oldest first. */
+/** Lines of the last hour, one value per step, oldest first; the last step is not over. */
 export interface OverviewHistory {
-  sinceMs: number;
-  untilMs: number;
+  steps: Steps;
   calls: (number | null)[];
   capacity: (number | null)[];
   waiting: (number | null)[];

@@ -1,5 +1,5 @@
 /** The Overview's one sentence: the worst true thing, else that all is well. Pure. */
-import { duration, plural } from "../format.ts";
+import { count, duration, plural } from "../format.ts";
 import type { Overview } from "./types.ts";
 
 export interface Verdict {
@@ -39,6 +39,6 @@ export function verdictOf({ problems, queue, liveCalls, headroom }: Overview): V
     ? "Ready, and no call is running"
     : liveCalls === 1
     ? "The 1 call is served"
-    : `All ${liveCalls.toLocaleString("en-US")} calls are served`;
+    : `All ${count(liveCalls)} calls are served`;
   return { state: "served", title, text: "Nobody waits for an agent.", link: null };
 }

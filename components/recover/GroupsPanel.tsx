@@ -1,8 +1,9 @@
-import { ago, count, exactTime, plural } from "../format.ts";
+import { count, plural } from "../format.ts";
 import { Empty } from "../Empty.tsx";
 import { Panel } from "../Panel.tsx";
 import { TableRegion } from "../Table.tsx";
 import { type FailureGroup, type RecoverData, recoverHref, WINDOWS } from "./types.ts";
+import { Time } from "../Time.tsx";
 
 const WORDS = { "1h": "1 hour", "24h": "24 hours", "7d": "7 days" };
 
@@ -102,7 +103,9 @@ function Row({ group, href, isChosen, window, nowMs }: RowProps) {
         </div>
       </td>
       <td class="num font-semibold">{count(group.count)}</td>
-      <td class="num text-muted" title={exactTime(lastAt)}>{ago(lastAt, nowMs)}</td>
+      <td class="num text-muted">
+        <Time at={lastAt} nowMs={nowMs} />
+      </td>
       <td class="num">
         {isChosen
           ? <span class="font-semibold text-accent">previewed</span>

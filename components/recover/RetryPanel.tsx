@@ -4,11 +4,12 @@
  */
 import { Fragment } from "preact";
 import { useState } from "preact/hooks";
-import { clock, count, exactTime, plural } from "../format.ts";
+import { count, plural } from "../format.ts";
 import { write } from "../live/write.ts";
 import { Panel } from "../Panel.tsx";
 import { TableRegion } from "../Table.tsx";
 import type { FailureGroup, GroupPreview, RecoverData } from "./types.ts";
+import { Time } from "../Time.tsx";
 
 interface Props {
   group: FailureGroup;
@@ -53,7 +54,15 @@ export function RetryPanel({ group, preview, window, now, csrf, canOperate }: Pr
   ];
   const seen = shares.filter(({ value }) => value > 0);
   return (
-    <Panel id="preview" title="Retry preview" aside={`frozen at ${clock(now).slice(0, 8)}`}>
+    <Panel
+      id="preview"
+      title="Retry preview"
+      aside={
+        <>
+          frozen at <Time at={now} />
+        </>
+      }
+    >
       <form method="post" action="/recover" onSubmit={submit}>
         <input type="hidden" name="csrf" value={csrf} />
         <input type="hidden" name="group" value={group.fingerprint} />
@@ -132,7 +141,9 @@ export function RetryPanel({ group, preview, window, now, csrf, canOperate }: Pr
                     <a class="row-link font-semibold" href={`/dispatches/${dispatchId}`}>{room}</a>
                   </td>
                   <td class="max-md:hidden">{agent}</td>
-                  <td class="text-muted" title={exactTime(failedAt)}>{clock(failedAt).slice(0, 8)}</td>
+                  <td class="text-muted">
+                    <Time at={failedAt} />
+                  </td>
                   <td>
                     <ResultCell result={results[dispatchId]} />
                   </td>

@@ -1,6 +1,7 @@
 import { Spark } from "../charts/Spark.tsx";
 import { Figure } from "../Figure.tsx";
-import { bytes, count, duration, plural } from "../format.ts";
+import { bytes, count, duration, exactTime, plural } from "../format.ts";
+import { timeZone } from "../live/time_zone.ts";
 import { Heartbeat } from "../Heartbeat.tsx";
 import { Icon } from "../Icon.tsx";
 import { LEASE_MS } from "../overview/InstancesPanel.tsx";
@@ -136,7 +137,7 @@ function Workers(
               </td>
               <td>
                 <State {...STATES[state] ?? { state: "unknown", word: state }} />{" "}
-                <span class="text-muted" title={since}>
+                <span class="text-muted" title={exactTime(since, timeZone.value)}>
                   {state === "reconnecting" && attempts !== null
                     ? `try ${attempts}`
                     : duration(Math.max(0, nowMs - Date.parse(since)))}

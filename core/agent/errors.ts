@@ -38,3 +38,18 @@ export class JobEndedError extends Error {
     this.reason = reason;
   }
 }
+
+/**
+ * The control plane refused or could not do what the job asked of it (ctx.api, ctx.checkpoint, ctx.publish, …). `code`:
+ * "timeout", "gone" (no control plane any more), "too_many_requests", "too_large", "invalid", "not_found", "livekit_…",
+ * "lost" (the job no longer owns its dispatch), "unavailable" (the database is away).
+ */
+export class ControlPlaneError extends Error {
+  override readonly name = "ControlPlaneError";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

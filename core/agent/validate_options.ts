@@ -6,6 +6,17 @@ type Check = (value: unknown) => string | null;
 type Fields = Readonly<Record<string, Check>>;
 
 const MAX_TEXT_CHARS = 65_536;
+const MAX_MIDDLEWARE = 100;
+/** LiveKit's own limit of an identity is 256; the attempt's number is added. */
+export const MAX_IDENTITY_CHARS = 200;
+/** The longest that a timer can wait: 24.8 days. */
+export const MAX_DURATION_MS = 2_147_483_647;
+
+const PARTICIPANT: Check = record({
+  name: optional(text),
+  metadata: optional(text),
+  attributes: optional(textRecord),
+});
 
 const OPTIONS: Fields = {
   name: (value) =>
@@ -14,11 +25,37 @@ const OPTIONS: Fields = {
       : 'must be 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or digit',
   jobType: optional(oneOf("room", "participant", "publisher")),
   dispatch: optional(oneOf("explicit", "automatic")),
+  namespace: optional(label),
+  deployment: optional((value) =>
+    label(value) ?? ((value as string).includes("_") ? 'must not contain "_": LiveKit refuses it' : null)
+  ),
   metadata: optional((value) => isZodSchema(value) ? null : "must be a zod schema, for example z.object({ … })"),
+  isolation: optional(oneOf("process", "inline")),
+  jobsPerProcess: optional(wholeNumber(1, 1_000)),
   warmSlots: optional(wholeNumber(0, 1_000)),
   maxJobs: optional(wholeNumber(1, 100_000)),
+  memoryLimitMb: optional(wholeNumber(32, 1_048_576)),
+  heapLimitMb: optional(wholeNumber(16, 1_048_576)),
   readiness: optional(oneOf("connected", "explicit")),
+  timeoutMs: optional(wholeNumber(1, MAX_DURATION_MS)),
+  aloneTimeoutMs: optional(wholeNumber(0, MAX_DURATION_MS)),
+  heartbeatTimeoutMs: optional(wholeNumber(100, MAX_DURATION_MS)),
   shutdownGraceMs: optional(wholeNumber(0, 600_000)),
+  recovery: optional(record({
+    maxAttempts: optional(wholeNumber(1, 1_000)),
+    maxAgeMs: optional(wholeNumber(0, MAX_DURATION_MS)),
+    backoff: optional(record({
+      firstMs: optional(wholeNumber(0, MAX_DURATION_MS)),
+      factor: optional((value) =>
+        typeof value === "number" && value >= 1 && value <= 100 ? null : "must be a number from 1 to 100"
+      ),
+      maxMs: optional(wholeNumber(0, MAX_DURATION_MS)),
+    })),
+    decide: optional(callable),
+    onRecoveryAttempt: optional(callable),
+    onRecovered: optional(callable),
+    onRecoveryFailed: optional(callable),
+  })),
   permissions: optional(record({
     canPublish: optional(flag),
     canSubscribe: optional(flag),
@@ -26,12 +63,21 @@ const OPTIONS: Fields = {
     canUpdateOwnMetadata: optional(flag),
     hidden: optional(flag),
   })),
-  participant: optional(record({ name: optional(text), metadata: optional(text), attributes: optional(textRecord) })),
+  identity: optional(identityTemplate),
+  participant: optional((value) => typeof value === "function" ? null : PARTICIPANT(value)),
   osPermissions: optional(record({
     net: optional((value) => flag(value) === null || textList(value) === null ? null : "must be true, false or hosts"),
     env: optional(textList),
     read: optional(textList),
   })),
+  accept: optional(callable),
+  priority: optional(callable),
+  load: optional(callable),
+  middleware: optional((value) =>
+    Array.isArray(value) && value.length <= MAX_MIDDLEWARE && value.every((one) => typeof one === "function")
+      ? null
+      : `must be a list of at most ${MAX_MIDDLEWARE} functions`
+  ),
   prewarm: optional(callable),
   entry: callable,
 };
@@ -105,6 +151,22 @@ function textRecord(value: unknown): string | null {
   return isObject(value) && Object.values(value).every((one) => text(one) === null)
     ? null
     : "must be an object whose values are texts";
+}
+
+/** LiveKit: at most 64 bytes, no white space, no control characters. */
+function label(value: unknown): string | null {
+  return typeof value === "string" && /^[\x21-\x7e]{0,64}$/.test(value)
+    ? null
+    : "must be at most 64 printable ASCII characters without spaces";
+}
+
+function identityTemplate(value: unknown): string | null {
+  if (typeof value !== "string" || value.length === 0 || value.length > MAX_IDENTITY_CHARS) {
+    return `must be a text of 1 to ${MAX_IDENTITY_CHARS} characters`;
+  }
+  const unknown = [...value.matchAll(/\{[^}]*\}/g)].map(([name]) => name)
+    .filter((name) => !/^\{(jobId|agent|room|participant)\}$/.test(name));
+  return unknown.length === 0 ? null : `knows no ${unknown[0]}: use {jobId}, {agent}, {room} or {participant}`;
 }
 
 function callable(value: unknown): string | null {

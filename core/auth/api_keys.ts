@@ -90,6 +90,14 @@ export class ApiKeys {
     return key.principal;
   }
 
+  /** Whether the key of this `Authorization` header still counts, from memory. Does not count as use of it. */
+  isValid(authorization: string, now = new Date()): boolean {
+    const digest = digestOf(bearerOf(authorization) ?? "");
+    if (isSameDigest(digest, this.#adminDigest)) return true;
+    const key = this.#known.get(digest);
+    return key !== undefined && (key.expiresAt === null || key.expiresAt > now);
+  }
+
   /** Makes a key and stores its digest; the key is in the answer and never again. */
   async create(options: { name: string; role: Role; expiresAt: Date | null }): Promise<CreateKeyResult> {
     const database = this.#attached();

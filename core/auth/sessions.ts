@@ -72,6 +72,11 @@ export class Sessions {
     return { principal: { name: row.name, role: row.role, via: "session" }, csrfToken: csrfTokenOf(secret) };
   }
 
+  /** Whether the cookie's session still lasts. Does not count as use of it: a page left open must not keep it alive. */
+  async isOpen(secret: string, now = new Date()): Promise<boolean> {
+    return await this.#read(digestOf(secret), now) !== null;
+  }
+
   async close(secret: string): Promise<void> {
     const digest = digestOf(secret);
     await deleteSession(this.#database, digest);

@@ -73,6 +73,13 @@ const hostNames: z.ZodType<string[] | null, string> = z.string().transform((valu
   return z.NEVER;
 });
 
+const agentNames: z.ZodType<string[] | null, string> = z.string().transform((value, ctx) => {
+  const names = value.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  if (names.length > 0 && names.every((name) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name))) return names;
+  ctx.addIssue({ code: "custom", message: "must be names of agents joined by commas" });
+  return z.NEVER;
+});
+
 export const SETTINGS = {
   host: setting("HOST", text, "127.0.0.1", "Address to listen on. Other than loopback, put TLS in front."),
   port: setting("PORT", integer(0, 65_535), 8000, "Port of dashboard and REST API; 0 takes a free one."),
@@ -197,10 +204,51 @@ export const SETTINGS = {
     "Limit of one statement.",
     { unit: "ms" },
   ),
+  readTimeoutMs: setting(
+    "DATABASE_READ_TIMEOUT_MS",
+    integer(50, 600_000),
+    3_000,
+    "Limit of one statement of the dashboard's pages and lists.",
+    { unit: "ms" },
+  ),
 
   maxConcurrentJobs: setting("MAX_CONCURRENT_JOBS", integer(1, 10_000), 20, "Jobs that this instance runs at once.", {
     unit: "jobs",
   }),
+  loadCalculator: setting(
+    "GREENROOM_LOAD_CALCULATOR",
+    oneOf("jobs", "weighted", "predictive"),
+    "jobs",
+    "What LiveKit is told as load: jobs; or weighted with CPU and memory; or its trend. An agent's own `load` wins.",
+  ),
+  maxCpuPercent: setting<number | null>(
+    "GREENROOM_MAX_CPU_PERCENT",
+    integer(1, 100),
+    null,
+    "No new jobs while more of the usable CPU is busy; no limit unless set.",
+    { unit: "percent" },
+  ),
+  maxMemoryMb: setting<number | null>(
+    "GREENROOM_MAX_MEMORY_MB",
+    integer(128, 16_777_216),
+    null,
+    "No new jobs that would take Greenroom's processes beyond this; no limit unless set.",
+    { unit: "MB" },
+  ),
+  maxProcesses: setting<number | null>(
+    "GREENROOM_MAX_PROCESSES",
+    integer(1, 100_000),
+    null,
+    "No new jobs beyond so many processes of agents, warm and spare ones included; no limit unless set.",
+    { unit: "processes" },
+  ),
+  maxOpenFiles: setting<number | null>(
+    "GREENROOM_MAX_OPEN_FILES",
+    integer(64, 10_000_000),
+    null,
+    "No new jobs near so many open files and sockets of this process; no limit unless set.",
+    { unit: "files" },
+  ),
   warmSlots: setting("GREENROOM_WARM_SLOTS", integer(0, 100), 2, "Warm slots per agent that does not say otherwise.", {
     unit: "slots",
   }),
@@ -213,6 +261,60 @@ export const SETTINGS = {
     2,
     "Loaded processes without an agent, for cold starts and bursts.",
     { unit: "processes" },
+  ),
+  watchAgents: setting(
+    "GREENROOM_WATCH_AGENTS",
+    oneOf("auto", "1", "0"),
+    "auto",
+    "Take over changed agent files while running; auto: only under `deno task dev`.",
+  ),
+  maxCheckpointBytes: setting(
+    "GREENROOM_MAX_CHECKPOINT_BYTES",
+    integer(0, 1_000_000),
+    1_000_000,
+    "Largest checkpoint of a job.",
+    { unit: "bytes" },
+  ),
+  inlineAgents: setting<string[] | null>(
+    "GREENROOM_INLINE_AGENTS",
+    agentNames,
+    null,
+    "Agents, joined by commas, that may run inside the control plane (isolation: inline).",
+  ),
+  jobMemoryLimitMb: setting(
+    "GREENROOM_JOB_MEMORY_LIMIT_MB",
+    integer(0, 1_048_576),
+    1_024,
+    "Resident memory of one job at which its process is killed, for agents that do not say; 0: none.",
+    { unit: "MB" },
+  ),
+  jobHeapLimitMb: setting(
+    "GREENROOM_JOB_HEAP_LIMIT_MB",
+    integer(0, 1_048_576),
+    0,
+    "JavaScript heap of an agent's process, for agents that do not say; 0: what V8 takes by itself.",
+    { unit: "MB" },
+  ),
+  processMaxJobs: setting(
+    "GREENROOM_PROCESS_MAX_JOBS",
+    integer(1, 1_000_000),
+    200,
+    "Jobs after which a process that holds several at a time (jobsPerProcess) is replaced.",
+    { unit: "jobs" },
+  ),
+  processMaxGrowthMb: setting(
+    "GREENROOM_PROCESS_MAX_GROWTH_MB",
+    integer(1, 1_048_576),
+    256,
+    "Growth of memory after which such a process is replaced.",
+    { unit: "MB" },
+  ),
+  minFreeMemoryMb: setting(
+    "GREENROOM_MIN_FREE_MEMORY_MB",
+    integer(0, 1_048_576),
+    256,
+    "Free memory below which only the warm slots asked for are kept; below half of it, none.",
+    { unit: "MB" },
   ),
   slotStartTimeoutMs: setting(
     "GREENROOM_SLOT_START_TIMEOUT_MS",
@@ -249,11 +351,46 @@ export const SETTINGS = {
     "Time for an agent's shutdown callbacks.",
     { unit: "ms" },
   ),
+  aloneTimeoutMs: setting(
+    "GREENROOM_ALONE_TIMEOUT_MS",
+    integer(0, 604_800_000),
+    300_000,
+    "A job ends when no human was in its room for so long; 0: never. For agents that do not say.",
+    { unit: "ms" },
+  ),
+  recoveryMaxAttempts: setting(
+    "GREENROOM_RECOVERY_MAX_ATTEMPTS",
+    integer(1, 1_000),
+    3,
+    "Jobs per dispatch, the first one counted: a job that fails is run again in the same room. For agents that do not say.",
+    { unit: "jobs" },
+  ),
+  recoveryMaxAgeMs: setting(
+    "GREENROOM_RECOVERY_MAX_AGE_MS",
+    integer(0, 604_800_000),
+    3_600_000,
+    "A dispatch older than this is not tried again. For agents that do not say.",
+    { unit: "ms" },
+  ),
+  neverConnectedMs: setting(
+    "GREENROOM_NEVER_CONNECTED_MS",
+    integer(100, 600_000),
+    10_000,
+    "A job that has not connected to its room so long after its entry is flagged.",
+    { unit: "ms" },
+  ),
+  neverReadyMs: setting(
+    "GREENROOM_NEVER_READY_MS",
+    integer(100, 3_600_000),
+    30_000,
+    "A connected job of an agent with explicit readiness that is not ready so long after is flagged.",
+    { unit: "ms" },
+  ),
   drainTimeoutMs: setting(
     "GREENROOM_DRAIN_TIMEOUT_MS",
     integer(0, 86_400_000),
     3_600_000,
-    "How long SIGTERM waits for running jobs.",
+    "How long SIGTERM, or a drain that names no deadline, waits for running jobs.",
     { unit: "ms" },
   ),
   rtcLogs: setting("GREENROOM_RTC_LOGS", flag(), false, "Turn rtc-node's own logs on (slows every room)."),
@@ -294,6 +431,20 @@ export const SETTINGS = {
     2_000,
     "Streams of live updates at once.",
     { unit: "clients" },
+  ),
+  databaseAwayMs: setting(
+    "GREENROOM_DATABASE_AWAY_MS",
+    integer(100, 60_000),
+    2_000,
+    "A change of a job that the database does not answer for so long goes to the spool on disk.",
+    { unit: "ms" },
+  ),
+  spoolMaxBytes: setting(
+    "GREENROOM_SPOOL_MAX_BYTES",
+    integer(65_536, 10_737_418_240),
+    268_435_456,
+    "Largest spool: changes of jobs that wait on disk for the database.",
+    { unit: "bytes" },
   ),
   retentionDays: setting(
     "GREENROOM_RETENTION_DAYS",

@@ -83,6 +83,11 @@ export class LifecycleWriter implements Service {
     });
   }
 
+  /** Writes what the last start left in the spool, if the database is there. */
+  async start(signal: AbortSignal): Promise<void> {
+    if (this.#isAway) await this.#replay(signal);
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#retry.wait(RETRY_EVERY_MS, signal);

@@ -4,6 +4,8 @@ import { PLACEMENTS, PRIORITIES } from "../../db/schema/states.ts";
 
 /** LiveKit's own limit of a room name (limit.max_room_name_length). */
 export const MAX_ROOM_NAME_CHARS = 256;
+/** LiveKit's own limit of an identity. */
+const MAX_IDENTITY_CHARS = 256;
 export const MAX_WAIT_MS = 120_000;
 export const DEFAULT_WAIT_MS = 10_000;
 
@@ -37,6 +39,10 @@ export const dispatchRequestSchema = z.strictObject({
   idempotencyKey: z.string().min(1).max(255).regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
     .optional()
     .meta({ description: "The same key with the same body answers with the same dispatch for 24 h." }),
+  participantIdentity: z.string().min(1).max(MAX_IDENTITY_CHARS).refine(isPlainText, NOT_PLAIN).optional().meta({
+    description: "The participant that the agent is for: required by participant and publisher agents placed directly.",
+    example: "caller-7",
+  }),
   placement: z.enum(PLACEMENTS).optional().meta({
     description:
       "direct (default): our queue picks a slot and mints the token. livekit: LiveKit's server picks a worker.",

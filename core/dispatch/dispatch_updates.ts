@@ -1,6 +1,7 @@
 /**
  * What listeners are told when a dispatch changes (topics.ts): `dispatch` on "dispatches", and on "dispatch:<id>" `stage`
- * for each stage reached, `state` for each change of state, `log` for each line, `end` at last.
+ * for each stage reached, `state` for each change of state, `log` for each line, `progress` when a job says
+ * how far it is, `end` at last.
  */
 import type { Hub } from "../updates/hub.ts";
 import { dispatchTopic } from "../updates/topics.ts";
@@ -13,6 +14,12 @@ export type DispatchChange =
   | { kind: "assigned" }
   | { kind: "stage"; stage: "entered" | "connected" | "ready" }
   | { kind: "waits" }
+  /** Something was noticed about its job (job.flags). */
+  | { kind: "flagged"; flag: string }
+  /** A job of a dispatch that goes on without it. */
+  | { kind: "job_ended" }
+  /** Its job has failed, and it waits for another attempt. */
+  | { kind: "retrying" }
   | { kind: "ended" };
 
 export interface StageEvent {
@@ -50,6 +57,11 @@ export function publishJobLog(hub: Hub, job: JobView, line: SlotLogLine): void {
   hub.publish(dispatchTopic(job.dispatchId), "log", { dispatchId: job.dispatchId, ...event });
 }
 
+/** What a running job said about its progress (ctx.progress). */
+export function publishJobProgress(hub: Hub, jobId: string, dispatchId: string, value: unknown): void {
+  hub.publish(dispatchTopic(dispatchId), "progress", { dispatchId, jobId, value, at: new Date().toISOString() });
+}
+
 /** What has happened to a dispatch so far, as the events that would have told it. */
 export function pastEvents(view: DispatchView): { event: string; data: unknown }[] {
   const reached = STAGE_NAMES.filter((stage) => stampOf(view.stages, stage) !== null);
@@ -66,8 +78,16 @@ export function compactView({ metadata: _metadata, ...rest }: DispatchView): Com
 }
 
 function stageOf(change: DispatchChange): StageName | null {
-  if (change.kind === "stage") return change.stage;
-  return change.kind === "waits" ? null : change.kind;
+  switch (change.kind) {
+    case "stage":
+      return change.stage;
+    case "requested":
+    case "assigned":
+    case "ended":
+      return change.kind;
+    default:
+      return null;
+  }
 }
 
 function stageEvent(view: DispatchView, stage: StageName): StageEvent {

@@ -1,6 +1,8 @@
 /** Dispatches and jobs as REST shows them: the zod schemas (for openapi.json) and the mapping from rows. */
 import { z } from "zod";
 import { DISPATCH_STATES, ISOLATIONS, JOB_STATES, ORIGINS, PLACEMENTS, PRIORITIES } from "../../db/schema/states.ts";
+import { ERROR_STATUSES, errorStatusOf } from "../runtime/error_status.ts";
+import { adviceOf, FAILURE_CLASSES, isFailureClass } from "../runtime/failure_class.ts";
 import type { DispatchRow, DispatchWithJobs, JobRow } from "../../db/dispatch_reads.ts";
 
 const instant = z.iso.datetime().nullable();
@@ -38,8 +40,26 @@ export const jobViewSchema = z.object({
     message: z.string(),
     exitCode: z.int().nullable(),
     signal: z.string().nullable(),
-  }).nullable(),
+    class: z.enum(FAILURE_CLASSES).nullable().meta({
+      description: "What the failure says about trying again; null for the note on a cancelled job.",
+    }),
+    retryAfterMs: z.int().nullable().meta({
+      description: "Least time before the next attempt, when the error named one.",
+    }),
+    advice: z.string().nullable().meta({ description: "Whether to try again, for people." }),
+    errorStatus: z.enum(ERROR_STATUSES).nullable(),
+  }).nullable().meta({
+    description: "Why it failed; of a cancelled job: what went wrong while it ended (it had to be killed, say).",
+  }),
+  flags: z.array(z.string()).meta({
+    description: "What was noticed while it ran: never_connected, never_ready, memory_high, …",
+  }),
 }).meta({ id: "Job" });
+
+/** One job by itself. */
+export const jobDetailsSchema = jobViewSchema.extend({
+  progress: z.unknown().meta({ description: "What it last said by ctx.progress; null: nothing." }),
+}).meta({ id: "JobDetails" });
 
 export const dispatchViewSchema = z.object({
   id: z.uuid(),
@@ -51,6 +71,9 @@ export const dispatchViewSchema = z.object({
   placement: z.enum(PLACEMENTS),
   origin: z.enum(ORIGINS),
   retryOf: z.uuid().nullable(),
+  participantIdentity: z.string().nullable().meta({
+    description: "The participant that a participant or publisher agent is wanted for.",
+  }),
   metadata: z.unknown(),
   waitingReason: z.string().nullable().meta({
     description: "Why it is still queued; null: it is not, or only waits for a slot.",
@@ -58,7 +81,12 @@ export const dispatchViewSchema = z.object({
   createdAt: z.iso.datetime(),
   jobs: z.array(jobViewSchema),
   stages: stagesSchema,
-  failure: z.object({ code: z.string(), message: z.string(), remedy: z.string().nullable() }).nullable(),
+  failure: z.object({
+    code: z.string(),
+    message: z.string(),
+    remedy: z.string().nullable(),
+    errorStatus: z.enum(ERROR_STATUSES).nullable(),
+  }).nullable(),
 }).meta({ id: "Dispatch" });
 
 export type JobView = z.infer<typeof jobViewSchema>;
@@ -76,14 +104,18 @@ export function viewOfDispatch({ dispatch, jobs }: DispatchWithJobs): DispatchVi
     placement: dispatch.placement,
     origin: dispatch.origin,
     retryOf: dispatch.retryOf,
+    participantIdentity: dispatch.participantIdentity,
     metadata: dispatch.metadata ?? null,
     waitingReason: dispatch.waitingReason,
     createdAt: dispatch.createdAt.toISOString(),
     jobs: jobs.map(viewOfJob),
     stages: stagesOf(dispatch),
-    failure: dispatch.failureCode === null
-      ? null
-      : { code: dispatch.failureCode, message: dispatch.failureMessage ?? "", remedy: dispatch.failureRemedy },
+    failure: dispatch.failureCode === null ? null : {
+      code: dispatch.failureCode,
+      message: dispatch.failureMessage ?? "",
+      remedy: dispatch.failureRemedy,
+      errorStatus: errorStatusOf(dispatch.failureCode),
+    },
   };
 }
 
@@ -105,9 +137,27 @@ export function viewOfJob(job: JobRow): JobView {
     livekitJobId: job.livekitJobId,
     pid: job.pid,
     stages: stagesOf(job),
-    failure: job.failureKind === null
-      ? null
-      : { kind: job.failureKind, message: job.failureMessage ?? "", exitCode: job.exitCode, signal: job.signal },
+    failure: job.failureKind === null ? null : failureView({
+      kind: job.failureKind,
+      message: job.failureMessage ?? "",
+      exitCode: job.exitCode,
+      signal: job.signal,
+      class: isFailureClass(job.failureClass) ? job.failureClass : null,
+      retryAfterMs: job.retryAfterMs,
+    }),
+    flags: job.flags,
+  };
+}
+
+type FailureView = NonNullable<JobView["failure"]>;
+
+/** With the advice and the status word that follow from the rest. */
+export function failureView(failure: Omit<FailureView, "advice" | "errorStatus">): FailureView {
+  const { class: failureClass, retryAfterMs, kind } = failure;
+  return {
+    ...failure,
+    advice: failureClass === null ? null : adviceOf(failureClass, retryAfterMs),
+    errorStatus: errorStatusOf(kind),
   };
 }
 

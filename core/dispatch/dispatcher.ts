@@ -5,6 +5,8 @@
  * here and nothing waits before it, else queued for `QueueClaimer`; or handed to LiveKit's server (`placement: livekit`).
  * Only what is committed is started. What is refused is not stored.
  */
+import type { JobType } from "../agent/agent_kinds.ts";
+import { participantIdentityOf } from "../agent/participant_identity.ts";
 import type { Database } from "../../db/client.ts";
 import {
   endWaitingDispatch,
@@ -18,7 +20,7 @@ import { findAgentRow } from "../../db/agents.ts";
 import { isFinalDispatchState } from "../../db/lifecycle.ts";
 import type { Change } from "../../db/statement.ts";
 import type { Origin } from "../../db/schema/states.ts";
-import type { Admission, Reservation } from "../capacity/admission.ts";
+import { type Admission, isLastingRefusal, type Reservation } from "../capacity/admission.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
@@ -33,7 +35,8 @@ import type { LiveDispatch, LiveDispatches, WaitOutcome } from "./live_dispatche
 import type { LivekitPlacement } from "./livekit_placement.ts";
 import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
 import { rankAt } from "./priority.ts";
-import type { DispatchRefusal } from "./refusal.ts";
+import type { StandingDispatches } from "./standing_dispatches.ts";
+import type { DispatchRefusal, ParticipantProblem } from "./refusal.ts";
 
 export const IDEMPOTENCY_TTL_MS = 86_400_000;
 
@@ -49,6 +52,7 @@ export interface DispatcherOptions {
   live: LiveDispatches;
   health: LivekitHealth;
   placement: LivekitPlacement;
+  standing?: Pick<StandingDispatches, "withdraw">;
   /** Wakes the queue's claimer. */
   wakeQueue: () => void;
   maxMetadataBytes: number;
@@ -107,8 +111,10 @@ export class Dispatcher {
     }
     const agent = await this.#findAgent(request.agent);
     if (!agent.known) return refused({ code: "unknown_agent", agent: request.agent, nearest: agent.nearest });
-    const jobType = agent.entry?.descriptor?.jobType ?? "room";
-    if (jobType !== "room") return refused({ code: "unsupported_job_type", agent: request.agent, jobType });
+    const problem = participantProblem(request, agent.jobType);
+    if (problem !== null) {
+      return refused({ code: "invalid_participant", agent: request.agent, jobType: agent.jobType, problem });
+    }
     const verdict = agent.entry
       ? await checkMetadata(agent.entry, request.metadata, maxMetadataBytes)
       : { ok: true as const, metadata: request.metadata ?? null };
@@ -126,9 +132,11 @@ export class Dispatcher {
   /** Cancels a dispatch wherever it is: waiting (at once) or running (its job is told to end). */
   async cancel(id: string, actor: string): Promise<CancelResult> {
     const live = this.#options.live.find(id);
-    const running = live?.job ? this.#options.runner.find(live.job.id) : null;
-    if (live && running && !live.isEnded) {
-      running.cancel("cancelled", running.plan.shutdownGraceMs);
+    const running = live?.view.jobs.flatMap((job) => this.#options.runner.find(job.id) ?? []) ?? [];
+    if (live && !live.isEnded && (running.length > 0 || live.isStanding)) {
+      // Without LiveKit's dispatch no participant gets a job any more, and its end is ours.
+      if (live.isStanding) await this.#options.standing?.withdraw(id);
+      for (const job of running) job.cancel("cancelled", job.plan.shutdownGraceMs);
       return { ok: true, dispatch: live.view, wasEnded: false };
     }
     const at = this.#now();
@@ -166,23 +174,25 @@ export class Dispatcher {
     if (dispatch.endedAt === null) return refused({ code: "not_ended", dispatchId: id });
     const kept = dispatch.metadata as DispatchRequest["metadata"] | null;
     const given = metadata ?? kept ?? undefined;
-    const { agent, room, priority, placement } = dispatch;
+    const { agent, room, priority, placement, participantIdentity } = dispatch;
     const request: DispatchRequest = {
       agent,
       room,
       priority,
       placement,
       ...(given === undefined ? {} : { metadata: given }),
+      ...(participantIdentity === null ? {} : { participantIdentity }),
     };
     return await this.request(request, { ...requester, origin: "retry", retryOf: id }, waitFor);
   }
 
   async #findAgent(
     name: string,
-  ): Promise<{ known: true; entry: AgentEntry | null } | { known: false; nearest: string[] }> {
+  ): Promise<{ known: true; entry: AgentEntry | null; jobType: JobType } | { known: false; nearest: string[] }> {
     const entry = this.#options.catalog.find(name);
-    if (entry) return { known: true, entry };
-    if (await findAgentRow(this.#options.database, name)) return { known: true, entry: null };
+    if (entry) return { known: true, entry, jobType: entry.descriptor?.jobType ?? "room" };
+    const row = await findAgentRow(this.#options.database, name);
+    if (row) return { known: true, entry: null, jobType: jobTypeOf(row.descriptor) };
     return { known: false, nearest: this.#options.catalog.nearest(name, 3) };
   }
 
@@ -221,12 +231,13 @@ export class Dispatcher {
     if (!admitted.ok) return null;
     const jobId = uuidv7(createdAt.getTime());
     const leaseToken = crypto.randomUUID();
-    const participantIdentity = `agent-${jobId}`;
+    const { agent, room, participantIdentity: participant } = dispatch;
+    const template = this.#options.catalog.find(agent)?.descriptor?.identity ?? null;
     const job = {
       id: jobId,
       attempt: 1,
-      participant: null,
-      participantIdentity,
+      participant,
+      participantIdentity: participantIdentityOf(template, { jobId, agent, room, participant, attempt: 1 }),
       instanceId,
       workerId: null,
       livekitJobId: null,
@@ -314,6 +325,7 @@ export class Dispatcher {
       traceparent: requester.traceparent,
       rankAt: rankAt(createdAt, priority),
       waitingReason: this.#waitingReasonOf(agent),
+      participantIdentity: request.participantIdentity ?? null,
     };
   }
 
@@ -322,12 +334,29 @@ export class Dispatcher {
     if (!agent) return "agent_not_hosted";
     if (agent.state === "broken") return "agent_broken";
     if (agent.state === "loading") return "agent_loading";
-    return this.#options.health.isReachable ? null : "livekit_unreachable";
+    if (!this.#options.health.isReachable) return "livekit_unreachable";
+    const refusal = this.#options.admission.refusalFor(agent.name);
+    return refusal !== null && isLastingRefusal(refusal) ? refusal : null;
   }
 
   #change(actor: string, cause: string, at: Date): Change {
     return { changeId: crypto.randomUUID(), actor, cause, at };
   }
+}
+
+function participantProblem(
+  { placement = "direct", participantIdentity }: DispatchRequest,
+  jobType: JobType,
+): ParticipantProblem | null {
+  if (jobType === "room") return participantIdentity === undefined ? null : "unused";
+  if (placement === "livekit") return participantIdentity === undefined ? null : "chosen_by_livekit";
+  return participantIdentity === undefined ? "required" : null;
+}
+
+/** Of an agent that only other instances host; its row is ours, so what does not fit is an older version's. */
+function jobTypeOf(descriptor: unknown): JobType {
+  const { jobType } = (descriptor ?? {}) as { jobType?: unknown };
+  return jobType === "participant" || jobType === "publisher" ? jobType : "room";
 }
 
 function refused(refusal: DispatchRefusal): { ok: false; refusal: DispatchRefusal } {

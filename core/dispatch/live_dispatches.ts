@@ -5,11 +5,13 @@
  * Entries are added when a dispatch is requested or claimed here, and dropped when it ended, or when it only waits in
  * the queue and nobody here waits for it.
  */
+import type { NextStep } from "../../db/job_changes.ts";
 import type { DispatchState, JobState } from "../../db/schema/states.ts";
-import type { FailureExplanation } from "../runtime/failure_explanation.ts";
+import { errorStatusOf } from "../runtime/error_status.ts";
+import { failureClassOf, type FailureExplanation } from "../runtime/failure_explanation.ts";
 import type { JobEnd } from "../runtime/job_end.ts";
 import { isFinalDispatchState } from "../../db/lifecycle.ts";
-import type { DispatchView, JobView } from "./dispatch_view.ts";
+import { type DispatchView, failureView, type JobView } from "./dispatch_view.ts";
 import type { Wait } from "./dispatch_request.ts";
 import type { DispatchChange } from "./dispatch_updates.ts";
 
@@ -17,6 +19,9 @@ import type { DispatchChange } from "./dispatch_updates.ts";
 export type OnDispatchChange = (view: DispatchView, change: DispatchChange) => void;
 
 export type WaitOutcome = "reached" | "ended" | "timed_out";
+
+/** Jobs of a standing dispatch that are kept here; older ones that have ended are in the database. */
+const MAX_KEPT_JOBS = 50;
 
 export class LiveDispatch {
   readonly view: DispatchView;
@@ -48,38 +53,55 @@ export class LiveDispatch {
 
   assigned(job: JobView): void {
     this.view.jobs.push(job);
-    this.view.state = "placed";
+    if (this.isStanding && this.view.state === "running") {
+      this.#forgetOldJobs();
+    } else {
+      this.view.state = "placed";
+      this.view.stages.assignedAt = job.stages.assignedAt;
+    }
     this.view.waitingReason = null;
-    this.view.stages.assignedAt = job.stages.assignedAt;
     this.#changed({ kind: "assigned" });
   }
 
-  stage(stage: "entered" | "connected" | "ready", at: Date, pid: number | null): void {
-    const job = this.job;
+  /** LiveKit starts a job of it for each participant, so that it goes on when one of them ends. */
+  get isStanding(): boolean {
+    const { placement, participantIdentity } = this.view;
+    return placement === "livekit" && participantIdentity === null && (this.job?.participant ?? null) !== null;
+  }
+
+  /** @param job the last one unless said otherwise. */
+  stage(stage: "entered" | "connected" | "ready", at: Date, pid: number | null, job: JobView | null = this.job): void {
     if (!job) return;
     const field = `${stage}At` as const;
     job.stages[field] = at.toISOString();
     job.pid = pid;
-    this.view.stages[field] = at.toISOString();
+    // Of a dispatch with a job per participant, what its first job reached.
+    if (!this.isStanding || this.view.stages[field] === null) this.view.stages[field] = at.toISOString();
     if (stage === "entered") {
       job.state = "running";
+      job.isolation = pid === null ? "inline" : "process";
       this.view.state = "running";
     }
     this.#changed({ kind: "stage", stage });
   }
 
-  jobEnded(end: JobEnd, at: Date, explanation: FailureExplanation | null): void {
-    const job = this.job;
+  /** @param next what becomes of the dispatch; it ends with its job unless this says otherwise. */
+  jobEnded(
+    end: JobEnd,
+    at: Date,
+    explanation: FailureExplanation | null,
+    job: JobView | null = this.job,
+    next: NextStep = { kind: "final" },
+  ): void {
     if (job) {
       job.state = end.outcome satisfies JobState;
       job.endReason = end.endReason;
       job.stages.endedAt = at.toISOString();
-      if (end.outcome === "failed") {
-        const { kind, message, exitCode, signal } = end.failure;
-        job.failure = { kind, message, exitCode: exitCode ?? null, signal: signal ?? null };
-      }
+      job.failure = failureOf(end);
     }
-    this.ended(end.outcome, at, explanation);
+    if (this.isStanding || next.kind === "none") this.#changed({ kind: "job_ended" });
+    else if (next.kind === "retry") this.#retries();
+    else this.ended(end.outcome, at, explanation);
   }
 
   ended(
@@ -91,13 +113,37 @@ export class LiveDispatch {
     this.view.state = state;
     this.view.stages.endedAt = at.toISOString();
     this.view.waitingReason = null;
-    this.view.failure = failure;
+    this.view.failure = failure && { ...failure, errorStatus: errorStatusOf(failure.code) };
     this.#changed({ kind: "ended" });
   }
 
   waits(reason: string | null): void {
     this.view.waitingReason = reason;
     this.#changed({ kind: "waits" });
+  }
+
+  /** Something was noticed about its job. */
+  flagged(flag: string, job: JobView | null = this.job): void {
+    if (!job || job.flags.includes(flag)) return;
+    job.flags.push(flag);
+    this.#changed({ kind: "flagged", flag });
+  }
+
+  /** Takes over what the database says of it: it goes on elsewhere. */
+  refresh(view: DispatchView): void {
+    if (this.isEnded) return;
+    Object.assign(this.view, view);
+    this.#changed(this.isEnded ? { kind: "ended" } : { kind: "waits" });
+  }
+
+  /** It waits for another attempt, which is placed directly; the stages will be that one's. */
+  #retries(): void {
+    const { view } = this;
+    view.state = "queued";
+    view.placement = "direct";
+    view.waitingReason = "retrying";
+    Object.assign(view.stages, { assignedAt: null, enteredAt: null, connectedAt: null, readyAt: null });
+    this.#changed({ kind: "retrying" });
   }
 
   /** Resolves as soon as the dispatch has got as far as `wait`, has ended before that, or the time is over. */
@@ -127,11 +173,31 @@ export class LiveDispatch {
     return wait === "done" ? "reached" : "ended";
   }
 
+  #forgetOldJobs(): void {
+    const { jobs } = this.view;
+    const old = jobs.length > MAX_KEPT_JOBS ? jobs.findIndex(({ stages }) => stages.endedAt !== null) : -1;
+    if (old !== -1) jobs.splice(old, 1);
+  }
+
   /** Who waits is answered first. */
   #changed(change: DispatchChange): void {
     for (const waiter of [...this.#waiters]) waiter();
     this.#onChange(this.view, change);
   }
+}
+
+/** As the recorder stores it. */
+function failureOf(end: JobEnd): JobView["failure"] {
+  if (end.outcome === "succeeded" || end.failure === undefined) return null;
+  const { kind, message, exitCode, signal, retryAfterMs } = end.failure;
+  return failureView({
+    kind,
+    message,
+    exitCode: exitCode ?? null,
+    signal: signal ?? null,
+    class: end.outcome === "failed" ? failureClassOf(end.failure) : null,
+    retryAfterMs: retryAfterMs ?? null,
+  });
 }
 
 export class LiveDispatches {

@@ -12,15 +12,16 @@ import {
   type NewDispatch,
   type NewJob,
 } from "../../db/dispatches.ts";
+import { addParticipantJob } from "../../db/standing_dispatches.ts";
 import { findDispatch } from "../../db/dispatch_reads.ts";
 import type { Logger } from "../lifecycle/logger.ts";
-import { abortableWait } from "../lifecycle/supervisor.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import { DISPATCH_ATTRIBUTE } from "../livekit/tokens.ts";
 import type { AgentCatalog } from "../runtime/agent_catalog.ts";
+import { withErrorStatus } from "../runtime/error_status.ts";
 import type { JobRunner } from "../runtime/job_runner.ts";
 import type { AssignedOffer, JobIntake } from "../worker/agent_worker.ts";
-import { viewOfDispatch } from "./dispatch_view.ts";
+import { type JobView, viewOfDispatch } from "./dispatch_view.ts";
 import type { JobStarter } from "./job_starter.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
 import type { LivekitPlacement } from "./livekit_placement.ts";
@@ -28,11 +29,8 @@ import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
 import { newDispatchView, newJobView } from "./new_views.ts";
 import { rankAt } from "./priority.ts";
 import type { DispatchRefusal } from "./refusal.ts";
+import type { TerminationCheck } from "./termination_check.ts";
 
-/** A closing room ends its jobs by itself and sends a termination too; what ends by itself keeps its own reason. */
-const TERMINATION_HOLD_MS = 300;
-/** LiveKit removes the participant 3 s after it asked (livekit.md 4.4a). */
-const TERMINATION_GRACE_MS = 2_500;
 const MAX_REASON_CHARS = 1_000;
 
 export interface LivekitIntakeOptions {
@@ -45,13 +43,14 @@ export interface LivekitIntakeOptions {
   live: LiveDispatches;
   placement: LivekitPlacement;
   maxMetadataBytes: number;
+  terminations: TerminationCheck;
   logger: Logger;
-  /** Aborts when the program ends. */
-  signal: AbortSignal;
 }
 
 export class LivekitIntake implements JobIntake {
   readonly #options: LivekitIntakeOptions;
+  /** LiveKit's dispatch of each running job, by LiveKit's job id. */
+  readonly #dispatchIds = new Map<string, string>();
 
   constructor(options: LivekitIntakeOptions) {
     this.#options = options;
@@ -68,7 +67,10 @@ export class LivekitIntake implements JobIntake {
         : await this.#recordOwn(ownId, assigned, leaseToken);
       if (stored.ok) {
         const traceparent = stored.traceparent;
-        this.#options.starter.start(stored.live, { leaseToken, reservation, traceparent, livekit: link });
+        const started = { leaseToken, reservation, traceparent, livekit: link, job: stored.job };
+        const job = this.#options.starter.start(stored.live, started);
+        this.#dispatchIds.set(offer.id, offer.dispatchId);
+        void job.gone.then(() => this.#dispatchIds.delete(offer.id));
         return;
       }
       logger.warn("an assigned job is not run", { reason: stored.reason });
@@ -82,10 +84,8 @@ export class LivekitIntake implements JobIntake {
   }
 
   terminated(livekitJobId: string): void {
-    const { runner, signal, logger } = this.#options;
-    abortableWait(TERMINATION_HOLD_MS, signal).then(() => {
-      runner.findByLivekitJobId(livekitJobId)?.cancel("terminated_by_livekit", TERMINATION_GRACE_MS);
-    }).catch((error) => logger.error("could not pass a termination on", { livekitJob: livekitJobId, error }));
+    const job = this.#options.runner.findByLivekitJobId(livekitJobId);
+    if (job) void this.#options.terminations.told(job, this.#dispatchIds.get(livekitJobId) ?? "");
   }
 
   async #recordOwn(dispatchId: string, assigned: AssignedOffer, leaseToken: string): Promise<Recorded> {
@@ -94,17 +94,45 @@ export class LivekitIntake implements JobIntake {
     const job = this.#newJob(assigned, leaseToken, 1);
     const claimed = await assignLivekitJob(database, dispatchId, assigned.offer.dispatchId, job, this.#change(at));
     if (!claimed) {
-      return { ok: false, isFailure: false, reason: `dispatch ${dispatchId} is not waiting for a job (any more)` };
+      const reason = `dispatch ${dispatchId} is not waiting for a job (any more)`;
+      return await this.#addParticipantJob(dispatchId, assigned, leaseToken) ?? { ok: false, isFailure: false, reason };
     }
     placement.assigned(dispatchId);
     const found = live.find(dispatchId) ? null : await findDispatch(database, dispatchId);
     const tracked = live.find(dispatchId) ?? (found && live.track({ ...viewOfDispatch(found), jobs: [] }));
     if (!tracked) return { ok: false, isFailure: true, reason: `dispatch ${dispatchId} is gone` };
-    tracked.assigned(newJobView(tracked.view, job, at));
-    return { ok: true, live: tracked, traceparent: claimed.traceparent };
+    const view = newJobView(tracked.view, job, at);
+    tracked.assigned(view);
+    return { ok: true, live: tracked, job: view, traceparent: claimed.traceparent };
+  }
+
+  /** The job of one more participant of a dispatch that runs already; null when there is none such. */
+  async #addParticipantJob(
+    ownId: string | null,
+    assigned: AssignedOffer,
+    leaseToken: string,
+  ): Promise<Recorded | null> {
+    const { database, live, server } = this.#options;
+    const { offer } = assigned;
+    if (offer.participant === null || offer.dispatchId === "") return null;
+    const at = new Date();
+    const job = this.#newJob(assigned, leaseToken, 1);
+    const dispatch = { server, dispatchId: ownId, livekitDispatchId: offer.dispatchId };
+    const added = await addParticipantJob(database, dispatch, job, this.#change(at));
+    if (added === null) return null;
+    const { dispatchId, attempt, traceparent } = added;
+    const found = live.find(dispatchId) ? null : await findDispatch(database, dispatchId);
+    const others = found?.jobs.filter(({ id }) => id !== job.id) ?? [];
+    const tracked = live.find(dispatchId) ?? (found && live.track(viewOfDispatch({ ...found, jobs: others })));
+    if (!tracked) return { ok: false, isFailure: true, reason: `dispatch ${dispatchId} is gone` };
+    const view = newJobView(tracked.view, { ...job, attempt }, at);
+    tracked.assigned(view);
+    return { ok: true, live: tracked, job: view, traceparent };
   }
 
   async #recordForeign(assigned: AssignedOffer, leaseToken: string): Promise<Recorded> {
+    const added = await this.#addParticipantJob(null, assigned, leaseToken);
+    if (added !== null) return added;
     const { database, live, catalog, server, maxMetadataBytes } = this.#options;
     const { offer, reservation } = assigned;
     const at = new Date();
@@ -128,15 +156,25 @@ export class LivekitIntake implements JobIntake {
       traceparent: null,
       rankAt: rankAt(at, priority),
       waitingReason: null,
+      // LiveKit starts a job for each participant: the dispatch is for all of them (standing_dispatches.ts).
+      participantIdentity: null,
     };
     if (!verdict.ok) return await this.#recordInvalid(dispatch, verdict.refusal, at);
     const job = this.#newJob(assigned, leaseToken, 1);
-    if (!await insertPlacedDispatch(database, dispatch, job, this.#change(at), null, { mayOvertake: true })) {
-      return { ok: false, isFailure: false, reason: "another dispatch has it already" };
+    try {
+      if (!await insertPlacedDispatch(database, dispatch, job, this.#change(at), null, { mayOvertake: true })) {
+        return { ok: false, isFailure: false, reason: "another dispatch has it already" };
+      }
+    } catch (error) {
+      // Two participants at once: the other one's job has stored LiveKit's dispatch meanwhile.
+      const added = await this.#addParticipantJob(null, assigned, leaseToken);
+      if (added !== null) return added;
+      throw error;
     }
     const tracked = live.track(newDispatchView(dispatch, at));
-    tracked.assigned(newJobView(tracked.view, job, at));
-    return { ok: true, live: tracked, traceparent: null };
+    const view = newJobView(tracked.view, job, at);
+    tracked.assigned(view);
+    return { ok: true, live: tracked, job: view, traceparent: null };
   }
 
   /** Metadata that the agent's schema refuses: the dispatch is recorded as failed and nothing joins the room. */
@@ -145,7 +183,7 @@ export class LivekitIntake implements JobIntake {
     const errors = refusal.code === "invalid_metadata"
       ? refusal.errors.map(({ path, message }) => `${path}: ${message}`).join("; ")
       : refusal.code;
-    const message = `INVALID_REQUEST: ${errors}`.slice(0, MAX_REASON_CHARS);
+    const message = errors.slice(0, MAX_REASON_CHARS);
     const remedy = "Correct the metadata where the dispatch is made; the agent's schema is in GET /api/v1/agents.";
     await insertQueuedDispatch(database, dispatch, Number.MAX_SAFE_INTEGER, this.#change(at), null);
     await endWaitingDispatch(
@@ -155,7 +193,7 @@ export class LivekitIntake implements JobIntake {
       { code: refusal.code, message, remedy },
       this.#change(at),
     );
-    return { ok: false, isFailure: true, reason: message };
+    return { ok: false, isFailure: true, reason: withErrorStatus(refusal.code, message) };
   }
 
   #newJob({ offer, jobId, participantIdentity, workerId }: AssignedOffer, leaseToken: string, attempt: number): NewJob {
@@ -177,6 +215,6 @@ export class LivekitIntake implements JobIntake {
 }
 
 type Recorded =
-  | { ok: true; live: LiveDispatch; traceparent: string | null }
+  | { ok: true; live: LiveDispatch; job: JobView; traceparent: string | null }
   /** `isFailure` false: LiveKit is told SUCCESS, because nothing went wrong: there is simply nothing to run. */
   | { ok: false; isFailure: boolean; reason: string };

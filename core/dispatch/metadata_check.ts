@@ -7,6 +7,8 @@ export type MetadataVerdict = { ok: true; metadata: unknown } | { ok: false; ref
 
 /** Lists and objects in each other; deeper ones overflow stacks, here or in Postgres. */
 const MAX_DEPTH = 100;
+/** A week. */
+const MAX_TIMEOUT_SECONDS = 604_800;
 
 /** @returns the metadata as the agent will see it, or the refusal that names each wrong field. */
 export async function checkMetadata(agent: AgentEntry, given: unknown, maxBytes: number): Promise<MetadataVerdict> {
@@ -27,8 +29,11 @@ async function checkByAgent(agent: AgentEntry, given: unknown, maxBytes: number)
       errors: [{ path: "metadata", message: "must be JSON, because the agent has a schema" }],
     });
   }
-  const result = await agent.validateMetadata(withoutReserved(parsed.value, agent.descriptor.metadataSchema));
-  if (result.ok) return { ok: true, metadata: result.metadata ?? null };
+  const schema = agent.descriptor.metadataSchema;
+  const wrongTimeout = isNamed(schema, "timeout") ? null : timeoutRefusal(parsed.value);
+  if (wrongTimeout !== null) return wrongTimeout;
+  const result = await agent.validateMetadata(withoutReserved(parsed.value, schema));
+  if (result.ok) return { ok: true, metadata: withTimeoutKept(result.metadata ?? null, parsed.value, schema) };
   if ("timedOut" in result) {
     return refuse({ code: "metadata_unchecked", message: result.errors[0]?.message ?? "timed out" });
   }
@@ -49,12 +54,60 @@ export function priorityInMetadata(metadata: unknown): Priority | null {
   return PRIORITIES.find((priority) => priority === value) ?? null;
 }
 
-/** Takes `priority` out before validation, unless the agent's schema names it. */
+/** `timeout` inside the metadata, in seconds there: the longest time from entry to end. Also of metadata that is JSON text. */
+export function timeoutInMetadataMs(metadata: unknown): number | null {
+  const value = numberNamedTimeout(metadata);
+  return value !== null && isTimeout(value) ? Math.ceil(value * 1_000) : null;
+}
+
+/** The metadata as the agent sees it: without the `timeout` that is kept with it, unless its schema names that. */
+export function metadataForAgent(metadata: unknown, schema: Record<string, unknown> | null): unknown {
+  if (schema === null || isNamed(schema, "timeout") || !isRecord(metadata)) return metadata;
+  return without("timeout", metadata);
+}
+
+/** Takes `priority` and `timeout` out before validation, unless the agent's schema names them. */
 function withoutReserved(metadata: unknown, schema: Record<string, unknown> | null): unknown {
-  if (priorityInMetadata(metadata) === null) return metadata;
-  const properties = schema?.properties;
-  if (typeof properties === "object" && properties !== null && "priority" in properties) return metadata;
-  const { priority: _reserved, ...rest } = metadata as Record<string, unknown>;
+  if (!isRecord(metadata)) return metadata;
+  const rest = priorityInMetadata(metadata) === null || isNamed(schema, "priority")
+    ? metadata
+    : without("priority", metadata);
+  return timeoutInMetadataMs(rest) === null || isNamed(schema, "timeout") ? rest : without("timeout", rest);
+}
+
+/** The limit stays with the dispatch, for a job that starts later and for a retry; `metadataForAgent` takes it out. */
+function withTimeoutKept(parsed: unknown, given: unknown, schema: Record<string, unknown> | null): unknown {
+  if (isNamed(schema, "timeout") || timeoutInMetadataMs(given) === null) return parsed;
+  return isRecord(parsed) || parsed === null ? { ...parsed, timeout: numberNamedTimeout(given) } : parsed;
+}
+
+function timeoutRefusal(metadata: unknown): MetadataVerdict | null {
+  const value = numberNamedTimeout(metadata);
+  if (value === null || isTimeout(value)) return null;
+  const message = `must be more than 0 and at most ${MAX_TIMEOUT_SECONDS} seconds`;
+  return refuse({ code: "invalid_metadata", errors: [{ path: "metadata.timeout", message }] });
+}
+
+function isTimeout(seconds: number): boolean {
+  return seconds > 0 && seconds <= MAX_TIMEOUT_SECONDS;
+}
+
+function numberNamedTimeout(metadata: unknown): number | null {
+  const parsed = typeof metadata === "string" && metadata.startsWith("{") ? parseJson(metadata) : null;
+  const value = parsed?.ok ? parsed.value : metadata;
+  return isRecord(value) && typeof value.timeout === "number" ? value.timeout : null;
+}
+
+function isNamed(schema: Record<string, unknown> | null, field: string): boolean {
+  return isRecord(schema?.properties) && field in schema.properties;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function without(field: string, metadata: Record<string, unknown>): Record<string, unknown> {
+  const { [field]: _taken, ...rest } = metadata;
   return rest;
 }
 

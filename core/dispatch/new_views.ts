@@ -6,7 +6,19 @@ export function newDispatchView(
   dispatch: Omit<NewDispatch, "rankAt" | "livekitDispatchId" | "traceparent">,
   createdAt: Date,
 ): DispatchView {
-  const { id, agent, server, room, priority, placement, origin, retryOf, metadata, waitingReason } = dispatch;
+  const {
+    id,
+    agent,
+    server,
+    room,
+    priority,
+    placement,
+    origin,
+    retryOf,
+    metadata,
+    waitingReason,
+    participantIdentity,
+  } = dispatch;
   const requestedAt = createdAt.toISOString();
   const stages = { requestedAt, assignedAt: null, enteredAt: null, connectedAt: null, readyAt: null, endedAt: null };
   return {
@@ -19,6 +31,7 @@ export function newDispatchView(
     placement,
     origin,
     retryOf,
+    participantIdentity,
     metadata: metadata ?? null,
     waitingReason,
     createdAt: requestedAt,
@@ -53,5 +66,6 @@ export function newJobView(
     pid: null,
     stages: { requestedAt: at, assignedAt: at, enteredAt: null, connectedAt: null, readyAt: null, endedAt: null },
     failure: null,
+    flags: [],
   };
 }

@@ -5,19 +5,23 @@
  */
 import type { Database } from "../../db/client.ts";
 import { claimDispatches, type ClaimedDispatch, hasClaimable, setWaitingReason } from "../../db/dispatches.ts";
-import type { Admission, Reservation } from "../capacity/admission.ts";
+import { type Admission, isLastingRefusal, type Reservation } from "../capacity/admission.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { AgentCatalog, AgentEntry } from "../runtime/agent_catalog.ts";
+import { findDispatch } from "../../db/dispatch_reads.ts";
+import { viewOfDispatch } from "./dispatch_view.ts";
 import { newDispatchView, newJobView } from "./new_views.ts";
 import type { JobStarter } from "./job_starter.ts";
-import type { LiveDispatches } from "./live_dispatches.ts";
+import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
 
 /** Dispatches that one statement claims at the most. */
 const CLAIM_BATCH = 10;
+/** `not_before` counts by the database's clock, which rounds and may be a little behind ours; the poll is the backstop. */
+const CLOCK_MARGIN_MS = 5;
 
 export interface QueueClaimerOptions {
   database: Database;
@@ -37,6 +41,9 @@ export class QueueClaimer implements Service {
   readonly #options: QueueClaimerOptions;
   readonly #now: () => Date;
   readonly #alarm = new Alarm();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** What was last written as the reason why an agent's dispatches wait; null: just for a slot. */
+  readonly #reasons = new Map<string, string | null>();
 
   constructor(options: QueueClaimerOptions) {
     this.#options = options;
@@ -48,6 +55,17 @@ export class QueueClaimer implements Service {
     this.#alarm.ring();
   }
 
+  /** Looks at the queue when a dispatch may be claimed that waits until then (null: now). */
+  wakeAt(notBefore: Date | null): void {
+    const waitMs = notBefore === null ? 0 : notBefore.getTime() - this.#now().getTime();
+    if (waitMs <= 0) return this.wake();
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.wake();
+    }, waitMs + CLOCK_MARGIN_MS);
+    this.#timers.add(timer);
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
@@ -57,19 +75,45 @@ export class QueueClaimer implements Service {
       }
       await this.#alarm.wait(this.#options.pollMs, signal);
     }
+    this.#timers.forEach((timer) => clearTimeout(timer));
+    this.#timers.clear();
   }
 
   /** One look: claims and starts what fits. Returns how many were started. */
   async claimOnce(): Promise<number> {
-    const { catalog, health, database } = this.#options;
+    const { catalog, database } = this.#options;
     let started = 0;
     for (const agent of catalog.list()) {
-      const reason = agent.state === "broken" ? "agent_broken" : health.isReachable ? null : "livekit_unreachable";
       if (agent.state === "loading") continue;
-      if (agent.state === "ready" && reason === null) started += await this.#claimFor(agent);
-      else await setWaitingReason(database, agent.name, reason);
+      const reason = this.#waitingReasonOf(agent);
+      // While there is a reason, also for what came to wait since; the end of one is told once.
+      if (reason !== null || (this.#reasons.get(agent.name) ?? null) !== null) {
+        await setWaitingReason(database, agent.name, reason);
+        this.#tell(agent.name, reason);
+      }
+      if (reason === null) started += await this.#claimFor(agent);
     }
     return started;
+  }
+
+  /** For who follows one that waits: what was written is also seen here. */
+  #tell(agent: string, reason: string | null): void {
+    if (this.#reasons.get(agent) === reason) return;
+    this.#reasons.set(agent, reason);
+    for (const live of this.#options.live.list()) {
+      const { view } = live;
+      const isWaiting = view.agent === agent && view.state === "queued" && view.placement === "direct";
+      if (isWaiting && view.waitingReason !== reason) live.waits(reason);
+    }
+  }
+
+  /** Why the agent's dispatches can't start here even when a job ends; null: they can. */
+  #waitingReasonOf({ state, name }: AgentEntry): string | null {
+    const { health, admission } = this.#options;
+    if (state === "broken") return "agent_broken";
+    if (!health.isReachable) return "livekit_unreachable";
+    const refusal = admission.refusalFor(name);
+    return refusal !== null && isLastingRefusal(refusal) ? refusal : null;
   }
 
   async #claimFor(agent: AgentEntry): Promise<number> {
@@ -83,7 +127,8 @@ export class QueueClaimer implements Service {
     const jobs = reservations.map(() => ({ id: uuidv7(at.getTime()), leaseToken: crypto.randomUUID() }));
     try {
       const change = { changeId: crypto.randomUUID(), actor: `instance:${instanceId}`, cause: "a slot was free", at };
-      claimed = await claimDispatches(database, agent.name, instanceId, jobs, change);
+      const identity = agent.descriptor?.identity ?? null;
+      claimed = await claimDispatches(database, agent.name, instanceId, jobs, change, identity);
     } finally {
       for (const unused of reservations.splice(claimed.length)) unused.release();
     }
@@ -99,18 +144,32 @@ export class QueueClaimer implements Service {
   #start(claimed: ClaimedDispatch, leaseToken: string, reservation: Reservation, at: Date): void {
     const { live, starter, instanceId } = this.#options;
     const view = newDispatchView({ ...claimed, placement: "direct", waitingReason: null }, claimed.createdAt);
-    const tracked = live.find(claimed.id) ?? live.track(view);
+    const known = live.find(claimed.id);
+    const tracked = known ?? live.track(view);
     const job = {
       id: claimed.jobId,
       attempt: claimed.attempt,
-      participant: null,
-      participantIdentity: `agent-${claimed.jobId}`,
+      participant: claimed.participantIdentity,
+      participantIdentity: claimed.jobIdentity,
       instanceId,
       workerId: null,
       livekitJobId: null,
     };
     tracked.assigned(newJobView(tracked.view, job, at));
     starter.start(tracked, { leaseToken, reservation, traceparent: claimed.traceparent, livekit: null });
+    if (claimed.attempt > 1 && known === null) void this.#addEarlierJobs(tracked, claimed.jobId);
+  }
+
+  /** What ran elsewhere before is only shown, so that the new attempt does not wait for it. */
+  async #addEarlierJobs(tracked: LiveDispatch, jobId: string): Promise<void> {
+    try {
+      const found = await findDispatch(this.#options.database, tracked.view.id);
+      const earlier = found === null ? [] : viewOfDispatch(found).jobs.filter(({ id }) => id !== jobId);
+      const known = new Set(tracked.view.jobs.map(({ id }) => id));
+      tracked.view.jobs.unshift(...earlier.filter(({ id }) => !known.has(id)));
+    } catch (error) {
+      this.#options.logger.warn("earlier attempts could not be read", { dispatch: tracked.view.id, error });
+    }
   }
 
   #reserve(agent: string): Reservation[] {

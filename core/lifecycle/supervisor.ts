@@ -17,6 +17,7 @@ export type ServiceState = "pending" | "starting" | "running" | "backing_off" | 
 export interface ServiceStatus {
   name: string;
   state: ServiceState;
+  /** In a row: one that has run for `steadyAfterMs` since counts from 0 again. */
   restarts: number;
   lastError: string | null;
   /** When the present state began. */
@@ -29,6 +30,9 @@ export interface SupervisorOptions {
   stopTimeoutMs: number;
   restartFirstMs?: number;
   restartMaxMs?: number;
+  /** A service that ran for so long is well again. */
+  steadyAfterMs?: number;
+  now?: () => Date;
   random?: () => number;
 }
 
@@ -39,13 +43,15 @@ interface Entry {
   done: Promise<void>;
 }
 
+const STEADY = { steadyAfterMs: 60_000, now: () => new Date() };
+
 export class Supervisor {
   readonly #options: Required<SupervisorOptions>;
   readonly #entries: Entry[] = [];
   #stopping: Promise<void> | null = null;
 
   constructor(options: SupervisorOptions) {
-    this.#options = { restartFirstMs: 200, restartMaxMs: 10_000, random: Math.random, ...options };
+    this.#options = { restartFirstMs: 200, restartMaxMs: 10_000, ...STEADY, random: Math.random, ...options };
   }
 
   /** Starts `service` and keeps it running. Throws what its first `start` threw. */
@@ -56,7 +62,7 @@ export class Supervisor {
       state: "starting",
       restarts: 0,
       lastError: null,
-      since: new Date(),
+      since: this.#options.now(),
     };
     const entry: Entry = { service, controller: new AbortController(), status, done: Promise.resolve() };
     this.#entries.push(entry);
@@ -66,13 +72,13 @@ export class Supervisor {
     try {
       await started;
     } catch (error) {
-      move(status, "stopped", error);
+      this.#move(status, "stopped", error);
       throw error;
     }
   }
 
   statuses(): ServiceStatus[] {
-    return this.#entries.map((entry) => ({ ...entry.status }));
+    return this.#entries.map(({ status }) => ({ ...status, restarts: this.#restartsOf(status) }));
   }
 
   /** Stops all services in reverse order; later calls wait for the first. */
@@ -81,14 +87,26 @@ export class Supervisor {
     return this.#stopping;
   }
 
+  #restartsOf({ state, since, restarts }: ServiceStatus): number {
+    const { now, steadyAfterMs } = this.#options;
+    return state === "running" && now().getTime() - since.getTime() >= steadyAfterMs ? 0 : restarts;
+  }
+
+  #move(status: ServiceStatus, state: ServiceState, error?: unknown): void {
+    status.restarts = this.#restartsOf(status);
+    status.state = state;
+    status.since = this.#options.now();
+    if (error !== undefined) status.lastError = error instanceof Error ? error.message : String(error);
+  }
+
   async #stopAll(): Promise<void> {
     for (const entry of this.#entries.toReversed()) {
       if (entry.status.state === "stopped") continue;
-      move(entry.status, "stopping");
+      this.#move(entry.status, "stopping");
       entry.controller.abort(new DOMException("stopping", "AbortError"));
       const stopped = await settlesWithin(entry.done, this.#options.stopTimeoutMs);
       if (!stopped) this.#options.logger.error("service did not stop in time", { service: entry.service.name });
-      move(entry.status, "stopped");
+      this.#move(entry.status, "stopped");
     }
   }
 
@@ -96,7 +114,7 @@ export class Supervisor {
     const { service, controller: { signal }, status } = entry;
     for (;;) {
       try {
-        move(status, "running");
+        this.#move(status, "running");
         await service.run(signal);
         if (signal.aborted) return;
         throw new Error(`${service.name} ended by itself`);
@@ -114,8 +132,8 @@ export class Supervisor {
   /** Waits, then calls `start` again, until it succeeds or the service is stopped. */
   async #backOff({ service, controller: { signal }, status }: Entry, cause: unknown): Promise<void> {
     for (let failure = cause;;) {
+      this.#move(status, "backing_off", failure);
       status.restarts += 1;
-      move(status, "backing_off", failure);
       const { restartFirstMs, restartMaxMs, random, logger } = this.#options;
       const waitMs = random() * Math.min(restartMaxMs, restartFirstMs * 2 ** Math.min(status.restarts - 1, 20));
       logger.error("service failed; restarting", {
@@ -127,7 +145,7 @@ export class Supervisor {
       await abortableWait(waitMs, signal);
       if (signal.aborted) return;
       try {
-        move(status, "starting");
+        this.#move(status, "starting");
         await service.start?.(signal);
         return;
       } catch (error) {
@@ -135,12 +153,6 @@ export class Supervisor {
       }
     }
   }
-}
-
-function move(status: ServiceStatus, state: ServiceState, error?: unknown): void {
-  status.state = state;
-  status.since = new Date();
-  if (error !== undefined) status.lastError = error instanceof Error ? error.message : String(error);
 }
 
 /** Resolves after `ms` or when `signal` aborts, whichever is first. */

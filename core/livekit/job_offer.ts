@@ -22,6 +22,9 @@ export interface OfferedJob {
   participant: { identity: string; sid: string; name: string } | null;
 }
 
+/** Attribute of our own CreateDispatch calls: the agent that is meant, which an unnamed worker could not know otherwise. */
+export const OFFER_AGENT_ATTRIBUTE = "greenroom.agent";
+
 export type AvailabilityAnswer =
   | {
     kind: "accept";

@@ -75,6 +75,11 @@ export class OfferLedger {
     return [...this.#entries].filter(([, { state }]) => state === "accepted").map(([jobId]) => jobId);
   }
 
+  /** True while an accepted or assigned job has not ended. */
+  get hasUnended(): boolean {
+    return this.#entries.size > this.#settled;
+  }
+
   #put(jobId: string, entry: Entry): void {
     const before = this.#entries.get(jobId);
     if (before && isSettled(before)) this.#settled -= 1;

@@ -14,6 +14,7 @@ import {
 } from "@livekit/protocol";
 import { LivekitApiError } from "./api_error.ts";
 import { dispatchCalls } from "./dispatch_api.ts";
+import { roomAdminCalls } from "./room_admin_calls.ts";
 import { adminOf, listRooms, nullWhenNotFound } from "./room_lookup.ts";
 import { createTwirpClient, type TwirpClient, type TwirpClientOptions } from "./twirp_client.ts";
 
@@ -40,7 +41,13 @@ export type ServerApi = ReturnType<typeof createServerApi>;
 /** `url` may be ws(s) or http(s); `timeoutMs` limits each try of a call. */
 export function createServerApi(options: TwirpClientOptions) {
   const call = createTwirpClient(options);
-  return { ...healthCalls(call), ...roomCalls(call), ...participantCalls(call), ...dispatchCalls(call) };
+  return {
+    ...healthCalls(call),
+    ...roomCalls(call),
+    ...roomAdminCalls(call),
+    ...participantCalls(call),
+    ...dispatchCalls(call),
+  };
 }
 
 function healthCalls(call: TwirpClient) {

@@ -31,7 +31,8 @@ export interface WorkerConnectionOptions extends Registration {
   now?: () => Date;
 }
 
-const DEFAULT_TIMINGS = { assignmentTimeoutMs: 5_000, loadIntervalMs: 2_500 };
+/** Answers within 250 ms (livekit.md 3): a handler has 240 of them. */
+const DEFAULT_TIMINGS = { assignmentTimeoutMs: 5_000, loadIntervalMs: 2_500, answerTimeoutMs: 240 };
 const PROBE_TIMEOUT_MS = 5_000;
 
 export class WorkerConnection implements Service {
@@ -71,6 +72,11 @@ export class WorkerConnection implements Service {
   /** Sends status and load soon; a connection that is away reports them when it is back. */
   reportLoad(): void {
     this.#session?.reportLoad();
+  }
+
+  /** True while the present connection has jobs that only it can report on. */
+  get holdsJobs(): boolean {
+    return this.#session?.holdsJobs ?? false;
   }
 
   /**

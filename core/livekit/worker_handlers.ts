@@ -3,8 +3,11 @@ import type { AvailabilityAnswer, OfferedJob } from "./job_offer.ts";
 import type { WorkerLoad } from "./worker_messages.ts";
 
 export interface WorkerHandlers {
-  /** Answers an offer from memory, and reserves a slot when it accepts. Must not wait for anything. */
-  onAvailability(job: OfferedJob): AvailabilityAnswer;
+  /**
+   * Answers an offer and reserves a slot when it accepts: from memory, or by a promise that has a limit of its own. What
+   * has not settled after answerTimeoutMs is declined; an acceptance after that is followed by onOfferLapsed.
+   */
+  onAvailability(job: OfferedJob): AvailabilityAnswer | Promise<AvailabilityAnswer>;
   /**
    * The job is ours. `token` is LiveKit's own and carries the `agent` grant: don't hand it to user code. `isLate`: no
    * reservation is held for it; it must still be run or ended by updateJob, because the server asks nobody else.
@@ -24,4 +27,6 @@ export interface WorkerTimings {
   /** How long an accepted offer is reserved; the server gives up 3 s after it asked. */
   assignmentTimeoutMs: number;
   loadIntervalMs: number;
+  /** How long an offer waits for the handler's answer. */
+  answerTimeoutMs: number;
 }

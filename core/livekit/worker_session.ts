@@ -2,10 +2,9 @@
  * One registered connection of a worker: from the handshake to the end of its socket (livekit.md 2-4).
  *
  * Guarantees
- *   - every availability request gets exactly one answer, at once and from memory, also when the handler throws or the
- *     same job is offered twice;
- *   - an accepted offer is followed by onAssignment or by onOfferLapsed (after assignmentTimeoutMs, or when the socket
- *     ends); an assignment that comes after its lapse is handed over as late, and a second one is dropped;
+ *   - every availability request gets exactly one answer in time, and every acceptance an end (offer_desk.ts); an
+ *     assignment that comes after its lapse is handed over as late, and a second one is dropped;
+ *   - status and load are told at once when the status changes, soon when the load does, and every loadIntervalMs;
  *   - a frame that is too large, cut or unknown is counted and dropped;
  *   - a peer that answers no pings is given up after two misses, however the network pretends to live.
  */
@@ -13,8 +12,8 @@ import type { JobAssignment, RegisterWorkerResponse, WorkerMessage } from "@live
 import { abortableWait, settlesWithin } from "../lifecycle/supervisor.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { explainClose, explainSilence, type Explanation, type HandshakeFailure } from "./connection_explanations.ts";
-import { type AvailabilityAnswer, type OfferedJob, toOfferedJob } from "./job_offer.ts";
-import { OfferLedger } from "./offer_ledger.ts";
+import { toOfferedJob } from "./job_offer.ts";
+import { OfferDesk } from "./offer_desk.ts";
 import {
   availabilityMessage,
   decodeFrame,
@@ -26,6 +25,7 @@ import {
   type ServerMessageBody,
   updateJobMessage,
   updateWorkerMessage,
+  type WorkerLoad,
 } from "./worker_messages.ts";
 import { MAX_MISSED_PINGS, WorkerPings } from "./worker_pings.ts";
 import type { WorkerHandlers, WorkerTimings } from "./worker_handlers.ts";
@@ -51,11 +51,12 @@ export type RegisterResult =
 /** The server can lose a status sent right after the assignment (livekit.md 4.2). */
 const STATUS_HOLD_MS = 100;
 const GOODBYE_TIMEOUT_MS = 1_000;
+/** Changes of load within this time make one message; a change of status is told at once. */
+const LOAD_BATCH_MS = 50;
 
 export class WorkerSession {
   readonly #options: SessionOptions;
-  readonly #ledger = new OfferLedger();
-  readonly #lapseTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #desk: OfferDesk;
   readonly #pings: WorkerPings;
   readonly #heldStatuses = new Set<Promise<boolean>>();
   readonly #registered = Promise.withResolvers<RegisterWorkerResponse>();
@@ -63,9 +64,20 @@ export class WorkerSession {
   #socket: WorkerSocket | null = null;
   #silence: Explanation | null = null;
   #isLoadQueued = false;
+  #loadTimer: ReturnType<typeof setTimeout> | undefined;
+  /** As last told to the server. */
+  #told: WorkerLoad | null = null;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#desk = new OfferDesk({
+      handlers: options.handlers,
+      timings: options.timings,
+      answer: (jobId, answer) => void this.#send(availabilityMessage(jobId, answer)),
+      onLoadChange: () => this.reportLoad(),
+      onNotTaken: (jobId) => this.#tellNotTaken(jobId),
+      logger: options.logger,
+    });
     this.#pings = new WorkerPings({
       send: (timestamp) => this.#send(pingMessage(timestamp)),
       onRoundTrip: (rttMs) => options.onEvent({ kind: "pong", rttMs }),
@@ -98,11 +110,11 @@ export class WorkerSession {
     if (!socket) throw new Error("Cannot serve a worker connection that is not open");
     const { pingIntervalMs, loadIntervalMs } = this.#options.timings;
     const pings = setInterval(() => this.#pingOrGiveUp(socket), pingIntervalMs);
-    const loads = setInterval(() => this.reportLoad(), loadIntervalMs);
+    const loads = setInterval(() => this.#tellLoad(), loadIntervalMs);
     const leave = () => void this.#sayGoodbye(socket);
     signal.addEventListener("abort", leave);
     if (signal.aborted) leave();
-    this.reportLoad();
+    this.#tellLoad();
     const end = await socket.ended;
     signal.removeEventListener("abort", leave);
     clearInterval(pings);
@@ -111,20 +123,34 @@ export class WorkerSession {
     return { ...end, explanation: this.#silence ?? explainClose(end.code, end.reason) };
   }
 
-  /** Tells the server status and load; calls in one turn of the event loop make one message. */
+  /** True while a job that was accepted or assigned on this connection has not ended. */
+  get holdsJobs(): boolean {
+    return this.#desk.ledger.hasUnended;
+  }
+
+  /** Status or load may have changed. Cheap: many calls make one message. */
   reportLoad(): void {
     if (this.#isLoadQueued) return;
     this.#isLoadQueued = true;
     queueMicrotask(() => {
       this.#isLoadQueued = false;
       const load = this.#ask("load", () => this.#options.handlers.load());
-      if (load) this.#send(updateWorkerMessage(load));
+      if (!load || this.#over.signal.aborted) return;
+      if (load.status !== this.#told?.status) return this.#tellLoad(load);
+      if (load.loadRatio === this.#told.loadRatio && load.jobCount === this.#told.jobCount) return;
+      this.#loadTimer ??= setTimeout(() => this.#tellLoad(), LOAD_BATCH_MS);
     });
+  }
+
+  #tellLoad(load = this.#ask("load", () => this.#options.handlers.load())): void {
+    clearTimeout(this.#loadTimer);
+    this.#loadTimer = undefined;
+    if (load && this.#send(updateWorkerMessage(load))) this.#told = load;
   }
 
   /** False when the job was not assigned on this connection, or the connection is gone. */
   updateJob(jobId: string, status: ReportedJobStatus, error: string): Promise<boolean> {
-    const assignedAtMs = this.#ledger.assignedAtMs(jobId);
+    const assignedAtMs = this.#desk.ledger.assignedAtMs(jobId);
     if (assignedAtMs === null) return Promise.resolve(false);
     const holdMs = assignedAtMs + STATUS_HOLD_MS - performance.now();
     const sent = this.#sendStatus(holdMs, jobId, status, error);
@@ -141,9 +167,9 @@ export class WorkerSession {
 
   async #sendStatus(holdMs: number, jobId: string, status: ReportedJobStatus, error: string): Promise<boolean> {
     if (holdMs > 0) await abortableWait(holdMs, this.#over.signal);
-    if (this.#ledger.assignedAtMs(jobId) === null) return false;
+    if (this.#desk.ledger.assignedAtMs(jobId) === null) return false;
     const isSent = this.#send(updateJobMessage(jobId, status, error));
-    if (isSent && status !== "running") this.#ledger.noteEnd(jobId);
+    if (isSent && status !== "running") this.#desk.ledger.noteEnd(jobId);
     return isSent;
   }
 
@@ -161,7 +187,7 @@ export class WorkerSession {
       case "register":
         return this.#registered.resolve(message.value);
       case "availability":
-        return message.value.job ? this.#onOffer(toOfferedJob(message.value.job)) : this.#warnNoJob(message.case);
+        return message.value.job ? this.#desk.offered(toOfferedJob(message.value.job)) : this.#warnNoJob(message.case);
       case "assignment":
         return this.#onAssignment(message.value);
       case "termination":
@@ -171,62 +197,16 @@ export class WorkerSession {
     }
   }
 
-  #onOffer(job: OfferedJob): void {
-    const known = this.#ledger.answerFor(job.id);
-    const answer = known ?? this.#askAvailability(job);
-    this.#send(availabilityMessage(job.id, answer));
-    if (known) return;
-    this.#ledger.noteAnswer(job.id, answer);
-    if (answer.kind !== "accept") return;
-    const lapse = () => this.#lapse(job.id);
-    this.#lapseTimers.set(job.id, setTimeout(lapse, this.#options.timings.assignmentTimeoutMs));
-    this.reportLoad();
-  }
-
-  #askAvailability(job: OfferedJob): AvailabilityAnswer {
-    const answer = this.#ask("onAvailability", () => this.#options.handlers.onAvailability(job));
-    if (!answer) return { kind: "decline", reason: "the handler failed" };
-    if (answer.kind === "accept" && answer.participantIdentity === "") {
-      this.#options.logger.error("declined a job: it was accepted without a participant identity", {
-        livekitJobId: job.id,
-      });
-      return { kind: "decline", reason: "no participant identity" };
-    }
-    return answer;
-  }
-
-  #onAssignment({ job, token }: JobAssignment): void {
+  #onAssignment(assignment: JobAssignment): void {
+    const { job, token } = assignment;
     if (!job) return this.#warnNoJob("assignment");
-    const how = this.#ledger.noteAssignment(job.id, performance.now());
-    this.#clearLapse(job.id);
-    if (how === "duplicate") {
-      return this.#options.logger.warn("dropped a second assignment of a job", { livekitJobId: job.id });
-    }
-    const failed = (error: unknown) => {
-      this.#options.logger.error("could not take an assigned job", { livekitJobId: job.id, error });
-      this.updateJob(job.id, "failed", "the worker could not take the job").catch((cause) =>
-        this.#options.logger.error("could not report a job", { livekitJobId: job.id, error: cause })
-      );
-    };
-    try {
-      const taken = this.#options.handlers.onAssignment(toOfferedJob(job), token, { isLate: how === "late" });
-      taken?.catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    this.#desk.assigned(toOfferedJob(job), token, performance.now());
   }
 
-  #lapse(jobId: string): void {
-    this.#clearLapse(jobId);
-    if (!this.#ledger.noteLapse(jobId)) return;
-    this.#options.logger.warn("LiveKit did not assign a job that was accepted", { livekitJobId: jobId });
-    this.#ask("onOfferLapsed", () => this.#options.handlers.onOfferLapsed(jobId));
-    this.reportLoad();
-  }
-
-  #clearLapse(jobId: string): void {
-    clearTimeout(this.#lapseTimers.get(jobId));
-    this.#lapseTimers.delete(jobId);
+  #tellNotTaken(jobId: string): void {
+    this.updateJob(jobId, "failed", "the worker could not take the job").catch((error) =>
+      this.#options.logger.error("could not report a job", { livekitJobId: jobId, error })
+    );
   }
 
   #pingOrGiveUp(socket: WorkerSocket): void {
@@ -244,7 +224,8 @@ export class WorkerSession {
   /** Nothing more will come: free what still waits. */
   #finish(): void {
     this.#over.abort();
-    for (const jobId of this.#ledger.listAccepted()) this.#lapse(jobId);
+    clearTimeout(this.#loadTimer);
+    this.#desk.finish();
     this.#pings.finish();
   }
 

@@ -34,9 +34,11 @@ export interface RecoveryCase {
 }
 
 export type RecoveryDecision =
-  /** Another attempt, not before `notBefore` (null: now). */
-  | { action: "RETRY" | "BACKOFF"; notBefore: Date | null; reason: string }
-  | { action: "SKIP" | "TERMINATE"; reason: string };
+  /** Another attempt: now, or not before `notBefore`. */
+  | { action: "RETRY"; notBefore: null; reason: string }
+  | { action: "BACKOFF"; notBefore: Date; reason: string }
+  | { action: "SKIP"; reason: string }
+  | { action: "TERMINATE"; reason: string };
 
 export const DEFAULT_RECOVERY: RecoveryPolicy = {
   maxAttempts: 3,
@@ -51,11 +53,12 @@ const HOPELESS: Readonly<Record<string, string>> = {
   fatal: "the agent threw a FatalError",
   validation: "what the agent was given is not valid",
   deadline: "its time was over",
+  deadline_exceeded: "its time was over",
 };
 
 export function decideRecovery(failed: RecoveryCase, policy: RecoveryPolicy, now: Date): RecoveryDecision {
   const { failure, attempt, requestedAt, advice } = failed;
-  const hopeless = HOPELESS[failure.class ?? ""];
+  const hopeless = HOPELESS[failure.class ?? ""] ?? HOPELESS[failure.kind];
   if (hopeless !== undefined) return { action: "SKIP", reason: hopeless };
   if (advice === "TERMINATE") return { action: "TERMINATE", reason: "the agent asked for its worker to be stopped" };
   if (advice === "SKIP") return { action: "SKIP", reason: "the agent asked for no further attempt" };

@@ -1,9 +1,8 @@
 /**
  * Whether a child's event loop still turns: it is pinged each PING_INTERVAL_MS and answers at once unless it is stuck.
  * Silence is added up per interval and an interval counts at most twice its length, so that a control plane which itself
- * stood still (suspended machine, long pause) blames no child for it.
+ * stood still (suspended machine, long pause) blames no child for it. Pure; slot_process.ts takes the looks.
  */
-import type { AgentChild } from "./child_process.ts";
 
 export const PING_INTERVAL_MS = 1_000;
 /** Silent for this long while it burns CPU: a loop. */
@@ -39,46 +38,3 @@ export function nextLiveness(
     isStuck: isOver(STUCK_SILENT_MS) || (isBusy && isOver(STUCK_BUSY_MS)),
   };
 }
-
-/** Pings `child` until the returned function is called or `onStuck` has been, once. */
-export function watchLiveness(child: AgentChild, onStuck: () => void): () => void {
-  let liveness = ALIVE;
-  let lastLookMs = performance.now();
-  let isOver = false;
-  const timer = setInterval(() => void look(), PING_INTERVAL_MS);
-  const stop = () => {
-    isOver = true;
-    clearInterval(timer);
-  };
-  async function look(): Promise<void> {
-    const nowMs = performance.now();
-    const elapsedMs = nowMs - lastLookMs;
-    lastLookMs = nowMs;
-    const cpuMs = child.owesPong && child.pid !== null ? await readCpuMs(child.pid) : null;
-    const next = nextLiveness(liveness, { hasAnswered: !child.owesPong, elapsedMs, cpuMs });
-    liveness = next.liveness;
-    if (isOver) return;
-    child.ping();
-    if (!next.isStuck) return;
-    stop();
-    onStuck();
-  }
-  return stop;
-}
-
-/** CPU time of a process in ms (user and system), or null where there is no /proc or no such process. */
-export async function readCpuMs(pid: number): Promise<number | null> {
-  let stat: string;
-  try {
-    stat = await Deno.readTextFile(`/proc/${pid}/stat`);
-  } catch {
-    return null; // not Linux, or gone: its exit is reported elsewhere
-  }
-  // Fields 14 and 15 of proc(5); the name in field 2 may hold spaces, so count from its closing bracket.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  return Number.isFinite(ticks) ? ticks * MS_PER_TICK : null;
-}
-
-/** USER_HZ is 100 on every Linux that Deno runs on. */
-const MS_PER_TICK = 10;

@@ -3,7 +3,7 @@
  * MAX_BYTES_PER_SECOND (then its writer waits), a line has at most MAX_LINE_CHARS, and at most MAX_LINES_PER_SECOND are
  * passed on; what is over is counted, and the count said when the flood is over or the stream ends.
  */
-import type { Readable } from "node:stream";
+import { settlesWithin } from "../lifecycle/supervisor.ts";
 
 /** Read before the writer has to wait for the next second. */
 export const MAX_BYTES_PER_SECOND = 4_194_304;
@@ -13,29 +13,26 @@ export const MAX_LINES_PER_SECOND = 200;
 const TAIL_CHARS = 4_096;
 const WINDOW_MS = 1_000;
 
-/** Feeds `splitter` from `stream`. @returns a function that reads the rest without waiting: the writer is gone. */
-export function readLines(stream: Readable, splitter: LineSplitter): () => void {
-  let bytesInWindow = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+/** Feeds `splitter` from `stream` to its end. Once `gone` has resolved (the writer is gone) the rest is read without waiting. */
+export async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  splitter: LineSplitter,
+  gone: Promise<unknown>,
+): Promise<void> {
   let isRest = false;
-  const resume = () => {
-    timer = undefined;
-    bytesInWindow = 0;
-    stream.resume();
-  };
-  stream.on("data", (chunk: Uint8Array) => {
-    splitter.write(chunk);
-    bytesInWindow += chunk.length;
-    if (isRest || bytesInWindow < MAX_BYTES_PER_SECOND || timer !== undefined) return;
-    stream.pause();
-    timer = setTimeout(resume, WINDOW_MS);
-  });
-  stream.on("end", () => splitter.end());
-  return () => {
-    isRest = true;
-    clearTimeout(timer);
-    stream.resume();
-  };
+  void gone.then(() => isRest = true);
+  let window = { startMs: performance.now(), bytes: 0 };
+  try {
+    for await (const chunk of stream) {
+      splitter.write(chunk);
+      const sinceMs = performance.now() - window.startMs;
+      if (sinceMs >= WINDOW_MS) window = { startMs: performance.now(), bytes: 0 };
+      window.bytes += chunk.length;
+      if (!isRest && window.bytes >= MAX_BYTES_PER_SECOND) await settlesWithin(gone, Math.max(1, WINDOW_MS - sinceMs));
+    }
+  } finally {
+    splitter.end();
+  }
 }
 
 export class LineSplitter {

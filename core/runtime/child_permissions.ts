@@ -1,7 +1,8 @@
 /**
  * What an agent's child may do. It runs user code, so it gets the network, the system calls and native library that
  * rtc-node needs, read access to the project and the agents, and nothing else: no program, no write, no download, no
- * secret of ours. `--deny-read` beats `--allow-read`, so the data directory stays closed wherever it lies.
+ * secret of ours. (For the channel to its parent it starts with the right to one socket, and gives that up once connected,
+ * before it loads the agent.) `--deny-read` beats `--allow-read`, so the data directory stays closed wherever it lies.
  */
 import { join } from "node:path";
 import type { AgentDescriptor } from "../agent/descriptor.ts";
@@ -13,6 +14,13 @@ export interface ChildFolders {
   projectDir: string;
   agentsDir: string;
   dataDir: string;
+}
+
+export interface ChildLimits {
+  /** Where the child reaches its parent. Deno asks for all three of net, read and write there. */
+  socketPath: string;
+  /** Of V8's old generation; 0: V8's own choice. */
+  heapLimitMb: number;
 }
 
 /** What a child gets before its agent has said what it needs: the host that reads the descriptor. */
@@ -28,23 +36,32 @@ const WITHHELD = /^(LIVEKIT_|GREENROOM_|DATABASE_|PG|DENO_|NODE_|LD_|DYLD_)/;
 /** Deno splits list flags at commas. */
 const UNLISTABLE = /,/;
 
-/** The arguments of `deno` in front of the entry point. Throws when a folder's name can't be said in a flag. */
-export function childFlags(folders: ChildFolders, os: OsPermissions): string[] {
+/**
+ * The arguments of `deno` in front of the entry point. Throws when a folder's name can't be said in a flag.
+ */
+export function childFlags(
+  folders: ChildFolders,
+  os: OsPermissions,
+  { socketPath, heapLimitMb }: ChildLimits,
+): string[] {
   const { projectDir, agentsDir, dataDir } = folders;
-  const readable = [projectDir, agentsDir, ...os.read];
+  const readable = [projectDir, agentsDir, ...os.read, socketPath];
   const unreadable = [dataDir, join(projectDir, ".env")];
   for (const path of [...readable, ...unreadable]) {
     if (UNLISTABLE.test(path)) throw new Error(`Cannot start children: the path ${path} contains a comma`);
   }
   return [
     "run",
-    netFlag(os.net),
+    netFlag(os.net, socketPath),
     "--allow-sys",
     // All of it, because packages probe variables and a refusal throws; the environment itself is the limit (childEnv).
     "--allow-env",
     `--allow-read=${readable.join(",")}`,
+    `--allow-write=${socketPath}`,
     `--deny-read=${unreadable.join(",")}`,
     `--allow-ffi=${join(projectDir, "node_modules")}`,
+    // Its parent asks for a collection before it kills it for its memory.
+    `--v8-flags=--expose-gc${heapLimitMb === 0 ? "" : `,--max-old-space-size=${heapLimitMb}`}`,
     "--no-prompt",
     // Without these an agent that imports an unlisted package would download it and rewrite the lock file.
     "--cached-only",
@@ -82,7 +99,7 @@ function denoDirOf(readEnv: ReadEnv): string | null {
   return home ? join(home, ".cache", "deno") : null;
 }
 
-function netFlag(net: OsPermissions["net"]): string {
+function netFlag(net: OsPermissions["net"], socketPath: string): string {
   if (net === true) return "--allow-net";
-  return `--allow-net=${[...LOOPBACK, ...(net === false ? [] : net)].join(",")}`;
+  return `--allow-net=${[...LOOPBACK, `unix:${socketPath}`, ...(net === false ? [] : net)].join(",")}`;
 }

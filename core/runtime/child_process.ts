@@ -1,19 +1,18 @@
 /**
- * The parent's end of one agent child: typed messages over IPC, output by line, and its exit.
+ * The parent's end of one agent child: typed messages, output by line, and its exit.
  *
- * - It runs user code, so what it sends is parsed; an invalid or oversized message is dropped, counted and logged.
- * - Nothing here throws into the caller, and an 'error' listener is always set: a child that dies inside a message raises
- *   'error', which without a listener would end the control plane.
- * - Node's channel buffers what a child does not read, without limit. So a child that owes a pong for more than
- *   HOLD_AFTER_MS gets nothing; up to MAX_HELD messages wait here for its answer.
- * - `exited` settles on 'exit' only ('error' alone does not mean gone), or when no process could be started at all;
- *   `drained` settles when everything it still said has been read too.
+ * - It runs user code, so what it sends is parsed; an invalid, cut or oversized message is dropped, counted and logged.
+ * - Nothing here throws into the caller. What a child does not read waits in a bounded queue (message_stream.ts); a child
+ *   that does not connect within CONNECT_LIMIT_MS is killed.
+ * - `exited` settles when the process is gone, or when none could be started at all; `drained` settles when everything it
+ *   still said has been read too.
  */
-import type { ChildProcess } from "node:child_process";
 import type { Logger } from "../lifecycle/logger.ts";
 import { settlesWithin } from "../lifecycle/supervisor.ts";
+import type { ExpectedChild } from "./child_listener.ts";
 import { LineSplitter, readLines } from "./child_output.ts";
-import { type ChildMessage, childMessageSchema, MAX_MESSAGE_BYTES, type ParentMessage } from "./messages.ts";
+import { MessageStream } from "./message_stream.ts";
+import { type ChildMessage, childMessageSchema, type ParentMessage } from "./messages.ts";
 
 export interface ChildExit {
   code: number | null;
@@ -24,43 +23,82 @@ export interface ChildExit {
 
 export type OutputStream = "stdout" | "stderr";
 
-const HOLD_AFTER_MS = 2_000;
-const MAX_HELD = 32;
+/** What runs an agent: a process of its own (ProcessChild), or the control plane's own isolate (InlineChild). */
+export interface AgentChild {
+  /** When it was started, by performance.now(). */
+  readonly startedAtMs: number;
+  readonly exited: Promise<ChildExit>;
+  /** Like `exited`, once its output and messages have been read, or DRAIN_LIMIT_MS later. */
+  readonly drained: Promise<ChildExit>;
+  onMessage: (message: ChildMessage) => void;
+  onOutput: (stream: OutputStream, line: string) => void;
+  /** Null for one without a process. */
+  readonly pid: number | null;
+  readonly isGone: boolean;
+  readonly stderrTail: string;
+  readonly owesPong: boolean;
+  /** How long it has owed an answer to a ping. */
+  readonly pongOwedMs: number;
+  /** False when the message can't reach it any more. */
+  send(message: ParentMessage): boolean;
+  /** Asks for a sign of life unless an answer is still owed. */
+  ping(): void;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+  /** Asks an idle one to end, and makes sure of it. */
+  end(limitMs: number): Promise<ChildExit>;
+}
+
+const CONNECT_LIMIT_MS = 20_000;
 /** Bound of reading what a gone child left in its pipes. */
 const DRAIN_LIMIT_MS = 250;
 /** A flood of bad messages is counted in full, but logged no more often than this. */
 const LOG_EVERY_DROPPED = 1_000;
 /** Log lines (the only message without a natural limit) that are passed on per second. */
 const MAX_LOG_MESSAGES_PER_SECOND = 2_000;
+const MAX_READ_BYTES_PER_SECOND = 33_554_432;
 
-export class AgentChild {
-  /** When the child was started, by performance.now(). */
+export interface ProcessChildOptions {
+  start: () => Deno.ChildProcess;
+  expected: ExpectedChild;
+  logger: Logger;
+}
+
+export class ProcessChild implements AgentChild {
   readonly startedAtMs = performance.now();
   readonly exited: Promise<ChildExit>;
-  /** Like `exited`, once its output and messages have been read, or DRAIN_LIMIT_MS later. */
   readonly drained: Promise<ChildExit>;
   onMessage: (message: ChildMessage) => void = () => {};
   onOutput: (stream: OutputStream, line: string) => void = () => {};
   droppedMessages = 0;
   readonly #logger: Logger;
-  readonly #process: ChildProcess | null;
+  readonly #process: Deno.ChildProcess | null;
   readonly #stderr: LineSplitter;
-  readonly #held: ParentMessage[] = [];
+  readonly #stream: MessageStream;
   readonly #logWindow = { startMs: 0, count: 0 };
   #exit: ChildExit | null = null;
   #pingSequence = 0;
   #pingSentAtMs: number | null = null;
 
-  constructor(start: () => ChildProcess, { logger }: { logger: Logger }) {
+  constructor({ start, expected, logger }: ProcessChildOptions) {
     this.#logger = logger;
     this.#stderr = new LineSplitter((line) => this.onOutput("stderr", line));
-    const exited = Promise.withResolvers<ChildExit>();
-    this.exited = exited.promise;
-    this.#process = this.#startProcess(start, (exit) => {
-      this.#exit ??= exit;
-      exited.resolve(this.#exit);
+    this.#stream = new MessageStream({
+      onMessage: (message) => this.#receive(message),
+      onDropped: (reason) => this.#drop(reason),
+      bytesPerSecond: MAX_READ_BYTES_PER_SECOND,
     });
-    this.drained = this.#process === null ? this.exited : this.#drain(this.#process);
+    const started = startProcess(start);
+    this.#process = started.process;
+    if (started.process === null) {
+      this.#exit = { code: null, signal: null, spawnError: started.error };
+      this.exited = this.drained = Promise.resolve(this.#exit);
+      expected.cancel();
+      this.#stream.close();
+    } else {
+      this.exited = this.#untilExit(started.process);
+      void this.#connect(expected);
+      this.drained = this.#untilDrained(started.process);
+    }
   }
 
   get pid(): number | null {
@@ -79,96 +117,76 @@ export class AgentChild {
     return this.#pingSentAtMs !== null;
   }
 
-  /** How long the child has owed an answer. */
   get pongOwedMs(): number {
     return this.#pingSentAtMs === null ? 0 : performance.now() - this.#pingSentAtMs;
   }
 
-  /** False when the message can't reach the child any more. One that is held counts as sent. */
   send(message: ParentMessage): boolean {
-    if (this.pongOwedMs <= HOLD_AFTER_MS) return this.#write(message);
-    if (this.isGone || this.#held.length >= MAX_HELD) return false;
-    this.#held.push(message);
-    return true;
+    return !this.isGone && this.#stream.send(message);
   }
 
-  /** Asks for a sign of life unless an answer is still owed. */
   ping(): void {
     if (this.owesPong) return;
     this.#pingSentAtMs = performance.now();
-    if (!this.#write({ type: "ping", sequence: ++this.#pingSequence })) this.#pingSentAtMs = null;
+    if (!this.send({ type: "ping", sequence: ++this.#pingSequence })) this.#pingSentAtMs = null;
   }
 
   kill(signal: "SIGTERM" | "SIGKILL"): void {
-    if (!this.isGone) this.#process?.kill(signal);
+    if (this.isGone) return;
+    try {
+      this.#process?.kill(signal);
+    } catch (error) {
+      this.#logger.debug("an agent process was gone before it was killed", { pid: this.pid, error });
+    }
   }
 
-  /** Asks an idle child to end, and makes sure of it. */
   async end(limitMs: number): Promise<ChildExit> {
     this.kill("SIGTERM");
     if (!await settlesWithin(this.exited, limitMs)) this.kill("SIGKILL");
     return await this.exited;
   }
 
-  #startProcess(start: () => ChildProcess, onExit: (exit: ChildExit) => void): ChildProcess | null {
-    let child: ChildProcess;
-    try {
-      child = start();
-    } catch (error) {
-      onExit({ code: null, signal: null, spawnError: String(error) });
-      return null;
-    }
-    child.on("error", (error: Error) => {
-      if (child.pid === undefined) onExit({ code: null, signal: null, spawnError: error.message });
-      else this.#logger.debug("an agent child's channel or process reported an error", { pid: child.pid, error });
-    });
-    child.on("exit", (code: number | null, signal: string | null) => onExit({ code, signal, spawnError: null }));
-    child.on("message", (message: unknown) => this.#receive(message));
+  async #untilExit(process: Deno.ChildProcess): Promise<ChildExit> {
+    const { code, signal } = await process.status;
+    return this.#exit = { code: signal === null ? code : null, signal, spawnError: null };
+  }
+
+  async #connect(expected: ExpectedChild): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#logger.error("an agent process did not connect; killing it", { pid: this.pid });
+      this.kill("SIGKILL");
+    }, CONNECT_LIMIT_MS);
+    void this.exited.then(() => expected.cancel());
+    const connection = await expected.connection;
+    clearTimeout(timer);
+    if (connection === null) this.#stream.close();
+    else this.#stream.attach(connection);
+  }
+
+  async #untilDrained(process: Deno.ChildProcess): Promise<ChildExit> {
+    const read = (stream: ReadableStream<Uint8Array>, splitter: LineSplitter) =>
+      readLines(stream, splitter, this.exited).catch((error) =>
+        this.#logger.debug("could not read an agent child's output", { pid: this.pid, error })
+      );
     const stdout = new LineSplitter((line) => this.onOutput("stdout", line));
-    for (const [stream, splitter] of [[child.stdout, stdout], [child.stderr, this.#stderr]] as const) {
-      if (!stream) continue;
-      stream.on("error", (error: Error) => this.#logger.debug("could not read an agent child's output", { error }));
-      child.on("exit", readLines(stream, splitter));
-    }
-    return child;
-  }
-
-  #drain(child: ChildProcess): Promise<ChildExit> {
-    const closed = Promise.all([once(child, "close"), once(child, "disconnect")]);
-    return this.exited.then(async (exit) => {
-      if (exit.spawnError === null) await settlesWithin(closed, DRAIN_LIMIT_MS);
-      return exit;
-    });
-  }
-
-  #write(message: ParentMessage): boolean {
-    if (this.isGone || this.#process === null || !this.#process.connected) return false;
-    try {
-      // The callback takes the error of a channel that closes under the write.
-      this.#process.send(message, (error: Error | null) => {
-        if (error) this.#logger.debug("a message did not reach its agent child", { type: message.type, error });
-      });
-      return true;
-    } catch (error) {
-      this.#logger.debug("a message could not be sent to its agent child", { type: message.type, error });
-      return false;
-    }
+    const said = [read(process.stdout, stdout), read(process.stderr, this.#stderr), this.#stream.closed];
+    const exit = await this.exited;
+    await settlesWithin(Promise.all(said), DRAIN_LIMIT_MS);
+    this.#stream.close();
+    return exit;
   }
 
   #receive(raw: unknown): void {
     const parsed = childMessageSchema.safeParse(raw);
     if (!parsed.success) return this.#drop(parsed.error.issues[0]?.message ?? "invalid");
     const message = parsed.data;
-    if (isOversized(message)) return this.#drop(`more than ${MAX_MESSAGE_BYTES} bytes`);
     if (message.type === "pong") return this.#answered(message.sequence);
     if (message.type === "log" && !this.#admitLog()) return this.#drop("too many log messages");
     this.onMessage(message);
   }
 
   #answered(sequence: number): void {
-    if (sequence !== this.#pingSequence) return;
-    this.#pingSentAtMs = null;
-    for (const message of this.#held.splice(0)) this.#write(message);
+    if (sequence === this.#pingSequence) this.#pingSentAtMs = null;
   }
 
   #admitLog(): boolean {
@@ -183,18 +201,12 @@ export class AgentChild {
   }
 }
 
-/** Texts are bounded by the schema; only members of any shape can grow beyond it. */
-function isOversized(message: ChildMessage): boolean {
-  const open = message.type === "log"
-    ? message.fields
-    : message.type === "descriptor"
-    ? message.descriptor
-    : message.type === "validated"
-    ? message.result
-    : undefined;
-  return open !== undefined && JSON.stringify(open).length > MAX_MESSAGE_BYTES;
-}
-
-function once(child: ChildProcess, event: string): Promise<void> {
-  return new Promise((resolve) => void child.once(event, () => resolve()));
+function startProcess(
+  start: () => Deno.ChildProcess,
+): { process: Deno.ChildProcess } | { process: null; error: string } {
+  try {
+    return { process: start() };
+  } catch (error) {
+    return { process: null, error: String(error) };
+  }
 }

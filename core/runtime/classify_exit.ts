@@ -2,7 +2,13 @@
 import type { JobFailure } from "./job_end.ts";
 
 /** Why we killed a child ourselves. */
-export type KillCause = "unresponsive" | "load_timeout" | "enter_timeout" | "shutdown_overrun" | "pool_stopped";
+export type KillCause =
+  | "unresponsive"
+  | "memory_limit"
+  | "load_timeout"
+  | "enter_timeout"
+  | "shutdown_overrun"
+  | "pool_stopped";
 
 export interface ExitFacts {
   code: number | null;
@@ -16,6 +22,8 @@ export interface ExitFacts {
   /** What the child said when it could not load its agent. */
   loadError: string | null;
   killedFor: KillCause | null;
+  /** What is to be said of that instead of the usual; null: nothing special. */
+  killDetail?: string | null;
 }
 
 /** V8 aborts by SIGTRAP (seen) or SIGABRT; a shell in between would make 133 or 134 of these. */
@@ -38,6 +46,9 @@ function classifyRunning(facts: ExitFacts): Pick<JobFailure, "kind" | "message">
   if (killedFor === "unresponsive") {
     return { kind: "unresponsive", message: "The agent's event loop was stuck, so its process was killed" };
   }
+  if (killedFor === "memory_limit") {
+    return { kind: "out_of_memory", message: facts.killDetail ?? "The agent's process used too much memory" };
+  }
   if (killedFor === "shutdown_overrun") {
     return { kind: "shutdown_overrun", message: "The agent did not end within its shutdown grace and was killed" };
   }
@@ -59,6 +70,7 @@ function describeLoading(facts: ExitFacts): string {
   if (facts.killedFor === "unresponsive") {
     return "The agent's event loop was stuck before entry, so its process was killed";
   }
+  if (facts.killedFor === "memory_limit") return facts.killDetail ?? "The agent's process used too much memory";
   if (facts.killedFor !== null) return "The agent's process was killed before entry, because it was to end";
   if (isOutOfMemory(facts)) return "The agent's process ran out of memory before entry was called";
   const how = facts.signal === null ? `exited with code ${facts.code}` : `was ended by ${facts.signal}`;

@@ -1,4 +1,5 @@
 /** What a failed job says to the one who reads it: code, message and what to do. */
+import type { FailureClass } from "./failure_class.ts";
 import type { JobFailure } from "./job_end.ts";
 
 export interface FailureExplanation {
@@ -24,8 +25,21 @@ const REMEDIES: Record<JobFailure["kind"], string> = {
   instance_lost: "The Greenroom process that ran this job died. Retry the dispatch.",
   shutdown_overrun:
     "The agent did not end within its shutdown grace and was killed: make its shutdown callbacks quicker or raise shutdownGraceMs.",
+  deadline_exceeded:
+    "The job ran into its time limit: raise the agent's timeoutMs or the metadata's timeout, or let the work end sooner.",
+};
+
+/** What other ends say about another try; the rest is for the agent's policy. */
+const CLASSES: Partial<Record<JobFailure["kind"], FailureClass>> = {
+  connection_lost: "network",
+  instance_lost: "retryable",
 };
 
 export function explainFailure(failure: JobFailure): FailureExplanation {
   return { code: failure.kind, message: failure.message, remedy: REMEDIES[failure.kind] };
+}
+
+/** What the failure says about trying again. */
+export function failureClassOf({ kind, class: own }: Pick<JobFailure, "kind" | "class">): FailureClass {
+  return own ?? CLASSES[kind] ?? "unknown";
 }

@@ -1,4 +1,5 @@
 /** How a job ended: the one true outcome that is recorded, told to LiveKit and shown. */
+import type { FailureClass } from "./failure_class.ts";
 import type { ChildMessage, EndReason } from "./messages.ts";
 
 /**
@@ -6,7 +7,8 @@ import type { ChildMessage, EndReason } from "./messages.ts";
  * exception (entry threw) · exit (the process called exit or ended early) · signal (killed by a signal) ·
  * out_of_memory (V8 heap limit) · unresponsive (event loop stuck, killed by us) · connection_lost (room connection given
  * up) · not_started (the slot died or the agent was broken before entry was called) · instance_lost (this control plane
- * died while the job ran) · shutdown_overrun (did not end within its grace and was killed).
+ * died while the job ran) · shutdown_overrun (did not end within its grace and was killed) · deadline_exceeded (ran longer
+ * than its time limit).
  */
 export const FAILURE_KINDS = [
   "exception",
@@ -18,6 +20,7 @@ export const FAILURE_KINDS = [
   "not_started",
   "instance_lost",
   "shutdown_overrun",
+  "deadline_exceeded",
 ] as const;
 export type FailureKind = typeof FAILURE_KINDS[number];
 
@@ -25,6 +28,10 @@ export interface JobFailure {
   kind: FailureKind;
   message: string;
   stack?: string;
+  /** What the error says about trying again; absent when there was no error to ask. */
+  class?: FailureClass;
+  /** Least time before the next attempt. */
+  retryAfterMs?: number;
   exitCode?: number;
   signal?: string;
 }
@@ -37,5 +44,21 @@ export type JobEnd =
   /** `failure` notes what else went wrong after the cancel, e.g. shutdown_overrun; the outcome stays cancelled. */
   | { outcome: "cancelled"; endReason: JobEndReason; failure?: JobFailure }
   | { outcome: "failed"; endReason: JobEndReason; failure: JobFailure };
+
+/** A job that its time limit ended has failed, also when it had to be told from outside, or killed. Pure. */
+export function deadlineEnd(end: JobEnd, timeoutMs: number | null): JobEnd {
+  if (end.endReason !== "deadline" || end.outcome === "failed") return end;
+  const limit = timeoutMs === null ? "its time limit" : `its limit of ${timeoutMs / 1_000} s`;
+  const killed = end.outcome === "cancelled" ? end.failure : undefined;
+  return {
+    outcome: "failed",
+    endReason: "deadline",
+    failure: {
+      ...killed,
+      kind: "deadline_exceeded",
+      message: `The job took longer than ${limit}${killed === undefined ? "" : ", did not end then and was killed"}`,
+    },
+  };
+}
 
 export type FinishedMessage = Extract<ChildMessage, { type: "finished" }>;

@@ -8,11 +8,14 @@
  * recorded end, however its process ends; LiveKit hears SUCCESS or FAILED before the agent leaves the room.
  */
 import type { Logger } from "../lifecycle/logger.ts";
+import type { NextStep } from "../../db/job_changes.ts";
 import type { JobKey } from "../../db/jobs.ts";
-import type { JobEnd } from "./job_end.ts";
+import { withErrorStatus } from "./error_status.ts";
+import { deadlineEnd, type JobEnd } from "./job_end.ts";
 import { JobRecorder, type RecorderOptions } from "./job_recorder.ts";
-import type { CancelReason, SpanMessage } from "./messages.ts";
-import type { Slot, SlotLogLine } from "./slot.ts";
+import { JobWatch, type JobWatchLimits } from "./job_watch.ts";
+import type { CancelReason, ChildMessage, JobStart, ParentMessage, SpanMessage } from "./messages.ts";
+import type { JobResources, Slot, SlotLogLine } from "./slot.ts";
 import type { SlotPool } from "./slot_pool.ts";
 
 /** How LiveKit's server is told about a job that it knows; absent for directly placed jobs. */
@@ -37,6 +40,10 @@ export interface JobPlan {
   traceparent: string | null;
   readiness: "connected" | "explicit";
   shutdownGraceMs: number;
+  /** Longest time from entry to end; null: none. */
+  timeoutMs: number | null;
+  /** The job ends when no human was in its room for so long; 0: never. */
+  aloneTimeoutMs: number;
   mintToken: () => Promise<string>;
   livekit: LivekitJobLink | null;
 }
@@ -45,8 +52,10 @@ export interface JobListener {
   stage(stage: "entered" | "connected" | "ready", at: Date, pid: number | null): void;
   log(line: SlotLogLine): void;
   span?(span: SpanMessage): void;
-  /** The end is recorded (or given up recording); the child is about to leave. */
-  ended(end: JobEnd, at: Date): void;
+  /** Something was noticed about the job; it goes on. */
+  flagged?(flag: string): void;
+  /** The end is recorded; the child is about to leave. `next` says what becomes of the dispatch. */
+  ended(end: JobEnd, at: Date, next: NextStep): void;
 }
 
 export interface RunningJob {
@@ -54,16 +63,24 @@ export interface RunningJob {
   /** Resolves when the job's process is gone and everything about it is recorded. Never rejects. */
   readonly gone: Promise<JobEnd>;
   cancel(reason: CancelReason, graceMs: number): void;
+  /** A message to its process; false when there is none (yet, or any more). */
+  send(message: ParentMessage): boolean;
+  /** Hears what its process says besides the stages, until the returned function is called. */
+  listen(hear: (message: ChildMessage) => void): () => void;
 }
 
 export interface JobRunnerOptions extends RecorderOptions {
-  pool: SlotPool;
+  pool: Pick<SlotPool, "take" | "turnToTake">;
+  limits: JobWatchLimits;
+  /** What becomes of the dispatch of a job that has ended; it ends with it unless this says otherwise. Must not throw. */
+  decideNext?: (plan: JobPlan, end: JobEnd, at: Date) => Promise<NextStep> | NextStep;
   logger: Logger;
   now?: () => Date;
 }
 
 /** Bound of waiting for LiveKit to have read a job's final status. */
 const SETTLE_TIMEOUT_MS = 1_000;
+const FINAL: NextStep = { kind: "final" };
 
 export class JobRunner {
   readonly #options: JobRunnerOptions;
@@ -87,11 +104,22 @@ export class JobRunner {
       slot = taken;
       for (const { reason, graceMs } of pending) taken.cancel(reason, graceMs);
     };
-    const gone = this.#run(plan, listener, onSlot).finally(() => {
+    const ears = new Set<(message: ChildMessage) => void>();
+    const hear = (message: ChildMessage) => ears.forEach((ear) => ear(message));
+    const gone = this.#run(plan, listener, onSlot, hear).finally(() => {
       this.#running.delete(plan.key.jobId);
       release();
     });
-    const job: RunningJob = { plan, gone, cancel };
+    const job: RunningJob = {
+      plan,
+      gone,
+      cancel,
+      send: (message) => slot?.send(message) ?? false,
+      listen: (ear) => {
+        ears.add(ear);
+        return () => void ears.delete(ear);
+      },
+    };
     this.#running.set(plan.key.jobId, job);
     return job;
   }
@@ -112,7 +140,12 @@ export class JobRunner {
     return this.#running.size;
   }
 
-  async #run(plan: JobPlan, listener: JobListener, onSlot: (slot: Slot) => void): Promise<JobEnd> {
+  async #run(
+    plan: JobPlan,
+    listener: JobListener,
+    onSlot: (slot: Slot) => void,
+    hear: (message: ChildMessage) => void,
+  ): Promise<JobEnd> {
     const logger = this.#options.logger.with({
       job: plan.key.jobId,
       dispatch: plan.key.dispatchId,
@@ -122,40 +155,44 @@ export class JobRunner {
     const recorder = new JobRecorder(plan.key, { ...this.#options, logger });
     let endsRecorded: Promise<void> | null = null;
     const recordEnd = (end: JobEnd) => endsRecorded ??= this.#recordEnd(plan, recorder, listener, end, logger);
+    let watch: JobWatch | null = null;
+    let used: JobResources | null = null as JobResources | null;
     try {
       const token = await plan.mintToken();
       await this.#options.pool.turnToTake(plan.agent);
       const slot = this.#options.pool.take(plan.agent);
       onSlot(slot);
-      const end = await slot.run({
-        jobId: plan.key.jobId,
-        dispatchId: plan.key.dispatchId,
-        attempt: plan.attempt,
-        agent: plan.agent,
-        room: plan.room,
-        url: plan.url,
-        token,
-        participantIdentity: plan.participantIdentity,
-        metadata: plan.metadata,
-        ...(plan.triggeringParticipant === null ? {} : { triggeringParticipant: plan.triggeringParticipant }),
-        ...(plan.traceparent === null ? {} : { traceparent: plan.traceparent }),
-        readiness: plan.readiness,
-        shutdownGraceMs: plan.shutdownGraceMs,
-      }, {
+      const watching = watch = this.#watch(plan, recorder, listener, slot, logger);
+      const said = await slot.run(startOf(plan, token), {
         entered: (at) => {
+          watching.entered();
           listener.stage("entered", at, slot.pid);
           recorder.entered(slot.pid, at);
           void plan.livekit?.report("running").catch((error) =>
             logger.warn("could not report a job as running", { error })
           );
         },
-        connected: (at) => this.#stage("connected", at, recorder, listener, slot),
-        ready: (at) => this.#stage("ready", at, recorder, listener, slot),
+        connected: (at) => {
+          watching.connected();
+          this.#stage("connected", at, recorder, listener, slot);
+        },
+        ready: (at) => {
+          watching.ready();
+          this.#stage("ready", at, recorder, listener, slot);
+        },
         log: (line) => listener.log(line),
         span: (span) => listener.span?.(span),
-        finished: (finished) => recordEnd(finished),
+        message: hear,
+        resources: (latest) => used = latest,
+        flagged: (flag, message) => this.#noteFlag(flag, message, recorder, listener, logger),
+        finished: (finished) => {
+          watching.ended();
+          return recordEnd(deadlineEnd(finished, plan.timeoutMs));
+        },
       });
+      const end = deadlineEnd(said, plan.timeoutMs);
       await recordEnd(end);
+      if (used) recorder.resources({ peakMemoryBytes: used.peakRssBytes, cpuMs: Math.round(used.cpuMs) });
       return end;
     } catch (error) {
       logger.error("job could not be run", { error });
@@ -163,7 +200,25 @@ export class JobRunner {
       const end: JobEnd = { outcome: "failed", endReason: "process_gone", failure: { kind: "not_started", message } };
       await recordEnd(end);
       return end;
+    } finally {
+      watch?.ended();
     }
+  }
+
+  #watch(plan: JobPlan, recorder: JobRecorder, listener: JobListener, slot: Slot, logger: Logger): JobWatch {
+    return new JobWatch({
+      plan,
+      limits: this.#options.limits,
+      onFlag: (flag, message) => this.#noteFlag(flag, message, recorder, listener, logger),
+      onDeadline: () => slot.cancel("deadline", plan.shutdownGraceMs),
+    });
+  }
+
+  #noteFlag(flag: string, message: string, recorder: JobRecorder, listener: JobListener, logger: Logger): void {
+    recorder.flag(flag);
+    logger.warn(message, { flag });
+    listener.log({ level: "warn", message, at: this.#now() });
+    listener.flagged?.(flag);
   }
 
   #stage(stage: "connected" | "ready", at: Date, recorder: JobRecorder, listener: JobListener, slot: Slot): void {
@@ -180,14 +235,37 @@ export class JobRunner {
     logger: Logger,
   ): Promise<void> {
     const at = this.#now();
-    await recorder.ended(end, at);
+    const next = await this.#options.decideNext?.(plan, end, at) ?? FINAL;
+    await recorder.ended(end, at, next);
     const fields = end.outcome === "failed" ? { kind: end.failure.kind, error: end.failure.message } : {};
     logger.info("job ended", { outcome: end.outcome, endReason: end.endReason, ...fields });
-    listener.ended(end, at);
+    listener.ended(end, at, next);
     if (!plan.livekit) return;
-    if (end.outcome === "failed") await plan.livekit.report("failed", end.failure.message);
-    else await plan.livekit.report("succeeded");
+    if (end.outcome === "failed") {
+      await plan.livekit.report("failed", withErrorStatus(end.failure.kind, end.failure.message));
+    } else await plan.livekit.report("succeeded");
     // The server reads frames in order, so its pong proves that it took the status (livekit.md 7b).
     if (!await plan.livekit.settle(SETTLE_TIMEOUT_MS)) logger.warn("LiveKit did not confirm the job's final status");
   }
+}
+
+/** What the child is told of the job. */
+function startOf(plan: JobPlan, token: string): JobStart {
+  return {
+    jobId: plan.key.jobId,
+    dispatchId: plan.key.dispatchId,
+    attempt: plan.attempt,
+    agent: plan.agent,
+    room: plan.room,
+    url: plan.url,
+    token,
+    participantIdentity: plan.participantIdentity,
+    metadata: plan.metadata,
+    ...(plan.triggeringParticipant === null ? {} : { triggeringParticipant: plan.triggeringParticipant }),
+    ...(plan.traceparent === null ? {} : { traceparent: plan.traceparent }),
+    readiness: plan.readiness,
+    shutdownGraceMs: plan.shutdownGraceMs,
+    ...(plan.timeoutMs === null ? {} : { timeoutMs: plan.timeoutMs }),
+    aloneTimeoutMs: plan.aloneTimeoutMs,
+  };
 }

@@ -19,6 +19,8 @@ export class LogWriter implements Service {
   readonly #logger: Logger;
   readonly #keptByJob = new Map<string, number>();
   readonly #droppedByJob = new Map<string, number>();
+  readonly #ended = new Set<string>();
+  readonly #listeners = new Set<(jobIds: ReadonlySet<string>) => void>();
   #buffer: JobLogLine[] = [];
   #flushing: Promise<void> = Promise.resolve();
 
@@ -39,7 +41,8 @@ export class LogWriter implements Service {
 
   /** Writes what is buffered; with `jobId`, also stores and forgets that job's counts. Never rejects. */
   flush(endedJobId?: string): Promise<void> {
-    this.#flushing = this.#flushing.then(() => this.#flushBatches()).then(() => this.#settleCounts(endedJobId)).catch(
+    if (endedJobId !== undefined) this.#ended.add(endedJobId);
+    this.#flushing = this.#flushing.then(() => this.#flushBatches()).then(() => this.#settleCounts()).catch(
       (error) => {
         this.#logger.warn("could not write job logs; they are kept and tried again", {
           error,
@@ -48,6 +51,12 @@ export class LogWriter implements Service {
       },
     );
     return this.#flushing;
+  }
+
+  /** Tells whose lines were just stored, until the returned function is called. */
+  onWritten(listener: (jobIds: ReadonlySet<string>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -63,18 +72,27 @@ export class LogWriter implements Service {
 
   async #flushBatches(): Promise<void> {
     while (this.#buffer.length > 0) {
-      const batch = this.#buffer.slice(0, BATCH_LINES);
-      await insertJobLogs(this.#database, batch);
-      this.#buffer = this.#buffer.slice(batch.length);
+      const batch = this.#buffer.splice(0, BATCH_LINES);
+      try {
+        await insertJobLogs(this.#database, batch);
+      } catch (error) {
+        this.#buffer = [...batch, ...this.#buffer];
+        throw error;
+      }
+      if (this.#listeners.size === 0) continue;
+      const jobIds = new Set(batch.map(({ jobId }) => jobId));
+      for (const listener of this.#listeners) listener(jobIds);
     }
   }
 
-  async #settleCounts(jobId: string | undefined): Promise<void> {
-    if (jobId === undefined) return;
-    const dropped = this.#droppedByJob.get(jobId) ?? 0;
-    if (dropped > 0) await addDroppedLogLines(this.#database, jobId, dropped);
-    this.#droppedByJob.delete(jobId);
-    this.#keptByJob.delete(jobId);
+  async #settleCounts(): Promise<void> {
+    for (const jobId of [...this.#ended]) {
+      const dropped = this.#droppedByJob.get(jobId) ?? 0;
+      if (dropped > 0) await addDroppedLogLines(this.#database, jobId, dropped);
+      this.#droppedByJob.delete(jobId);
+      this.#keptByJob.delete(jobId);
+      this.#ended.delete(jobId);
+    }
   }
 
   #drop(jobId: string): void {

@@ -1,15 +1,16 @@
 /**
- * The typed messages between the control plane (parent) and an agent's children (slots and hosts), over the IPC channel
- * of node:child_process. Children run user code, so the parent validates what they send; each message is at most
- * MAX_MESSAGE_BYTES and an invalid one is dropped, counted and logged, never thrown on.
+ * The typed messages between the control plane (parent) and an agent's children (slots and hosts), over a unix socket
+ * (message_stream.ts). Children run user code, so the parent validates what they send; each message is at most
+ * MAX_FRAME_BYTES and an invalid one is dropped, counted and logged, never thrown on.
  *
  * A slot's life:   (spare → adopt →) loading → (warm) → start → entered → connected → ready → finished → leave → exit
  *   - `finished` is sent while the agent is still in the room. The parent records the outcome, tells LiveKit and answers
  *     `leave`; only then does the child leave the room and exit. Parent gone instead: the child leaves at once.
  */
 import { z } from "zod";
-
-export const MAX_MESSAGE_BYTES = 1_048_576;
+import type { HookName } from "../agent/hooks.ts";
+import type { ProfileRequest } from "../telemetry/profile.ts";
+import { FAILURE_CLASSES } from "./failure_class.ts";
 
 /** What a child needs to run one job. It holds no API secret: only a token for this one room. */
 export interface JobStart {
@@ -33,6 +34,12 @@ export interface JobStart {
   readiness: "connected" | "explicit";
   /** Time for all shutdown callbacks together. */
   shutdownGraceMs: number;
+  /** Longest time from entry to end; without it there is none. */
+  timeoutMs?: number;
+  /** The job ends when no human was in its room for so long, from connect on; 0: never. */
+  aloneTimeoutMs: number;
+  /** The newest checkpoint of the dispatch's earlier attempts; without it the child asks when the agent does. */
+  checkpoint?: { data: unknown };
 }
 
 /** Why a job is being ended from outside; handed to shutdown callbacks and to `ctx.ended`. */
@@ -41,12 +48,43 @@ export type CancelReason = typeof CANCEL_REASONS[number];
 
 export type ParentMessage =
   /** To a spare child, once: the agent that it is to load. */
-  | { type: "adopt"; agentFile: string }
+  | { type: "adopt"; agentFile: string; jobsAtOnce: number }
   | { type: "start"; job: JobStart }
   | { type: "cancel"; jobId: string; reason: CancelReason; graceMs: number }
   | { type: "leave"; jobId: string }
   | { type: "ping"; sequence: number }
-  | { type: "validate"; requestId: number; metadata: unknown };
+  /** To collect garbage now. */
+  | { type: "collect" }
+  | { type: "validate"; requestId: number; metadata: unknown }
+  /** To a host: a question to one of the agent's hooks. */
+  | { type: "hook"; requestId: number; hook: HookName; input: unknown }
+  | ReplyMessage
+  /** What another job published on a topic that this one has subscribed to. */
+  | { type: "deliver"; jobId: string; topic: string; scope: BusScope; data: unknown; from: BusSender }
+  /** The job leads from now on. `term` counts up with every leader of that name. */
+  | { type: "elected"; jobId: string; name: string; term: number }
+  /** To take a profile of the process; answered by one `profile` after the other, each asked for by `profile_next`. */
+  | { type: "profile"; jobId: string; requestId: number; request: ProfileRequest }
+  | { type: "profile_next"; jobId: string; requestId: number };
+
+/** The answer to a job's request; exactly one for each. */
+export interface ReplyMessage {
+  type: "reply";
+  jobId: string;
+  requestId: number;
+  ok: boolean;
+  value?: unknown;
+  error?: { code: string; message: string };
+}
+
+/** Who hears a published message: jobs in the same room, or all jobs. */
+export const BUS_SCOPES = ["room", "everywhere"] as const;
+export type BusScope = typeof BUS_SCOPES[number];
+export interface BusSender {
+  jobId: string;
+  agent: string;
+  room: string;
+}
 
 /** How `entry` ended, as the child saw it. A child that dies says nothing; its exit is classified by the parent. */
 export const END_REASONS = [
@@ -57,11 +95,23 @@ export const END_REASONS = [
   "connection_lost",
   "removed_from_room",
   "shutdown_requested",
+  "alone",
+  "heartbeat_missed",
   ...CANCEL_REASONS,
 ] as const;
 
 const jobId = z.string().min(1).max(64);
 const errorText = z.string().max(16_384);
+
+export const MAX_METRIC_POINTS = 500;
+const metricPoint = z.object({
+  /** counter: what to add · gauge: the value of this job · histogram: one observed value. */
+  kind: z.enum(["counter", "gauge", "histogram"]),
+  name: z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/),
+  labels: z.record(z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/), z.string().max(128)).optional(),
+  value: z.number(),
+});
+export type MetricPoint = z.infer<typeof metricPoint>;
 
 export const childMessageSchema = z.discriminatedUnion("type", [
   /** The agent module is loaded and primed: the slot is warm. */
@@ -87,8 +137,18 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     jobId,
     outcome: z.enum(["succeeded", "failed", "cancelled"]),
     endReason: z.enum(END_REASONS),
-    error: z.object({ name: z.string().max(256), message: errorText, stack: errorText.optional() }).optional(),
+    error: z.object({
+      name: z.string().max(256),
+      message: errorText,
+      stack: errorText.optional(),
+      class: z.enum(FAILURE_CLASSES).optional(),
+      retryAfterMs: z.number().int().nonnegative().max(86_400_000).optional(),
+      /** What is wrong, of a validation error. */
+      field: z.string().max(256).optional(),
+    }).optional(),
   }),
+  /** From a process that holds several jobs: this one has left it. Not clean: something of it still runs in there. */
+  z.object({ type: z.literal("left"), jobId, isClean: z.boolean() }),
   /** A span of the agent's own has ended (ctx.tracer). Times by the child's clock. */
   z.object({
     type: z.literal("span"),
@@ -102,6 +162,35 @@ export const childMessageSchema = z.discriminatedUnion("type", [
     status: z.enum(["unset", "ok", "error"]),
     statusMessage: z.string().max(1_024).optional(),
     attributes: z.record(z.string().max(256), z.union([z.string().max(4_096), z.number(), z.boolean()])).optional(),
+  }),
+  /** Something only the control plane can do for the job: see job_requests.ts for the methods. */
+  z.object({
+    type: z.literal("request"),
+    jobId,
+    requestId: z.number().int().nonnegative(),
+    method: z.string().min(1).max(64),
+    params: z.unknown(),
+  }),
+  /** How far the job is, in its author's own words (ctx.progress). */
+  z.object({ type: z.literal("progress"), jobId, value: z.unknown() }),
+  /** What changed of the author's own metrics (ctx.metrics) since the last such message. */
+  z.object({ type: z.literal("metrics"), jobId, points: z.array(metricPoint).max(MAX_METRIC_POINTS) }),
+  /** A hook's answer; `error` says why there is none. */
+  z.object({
+    type: z.literal("hooked"),
+    requestId: z.number().int(),
+    ok: z.boolean(),
+    value: z.unknown().optional(),
+    error: errorText.optional(),
+  }),
+  /** A piece of a profile, compressed, in base64; or why there is none. */
+  z.object({
+    type: z.literal("profile"),
+    jobId,
+    requestId: z.number().int(),
+    isLast: z.boolean(),
+    chunk: z.base64().max(700_000).optional(),
+    error: z.object({ code: z.enum(["heap_too_large", "profile_failed"]), message: z.string().max(1_024) }).optional(),
   }),
   z.object({ type: z.literal("pong"), sequence: z.number().int() }),
   z.object({
@@ -117,4 +206,5 @@ export const childMessageSchema = z.discriminatedUnion("type", [
 
 export type ChildMessage = z.infer<typeof childMessageSchema>;
 export type SpanMessage = Extract<ChildMessage, { type: "span" }>;
+export type RequestMessage = Extract<ChildMessage, { type: "request" }>;
 export type EndReason = typeof END_REASONS[number];

@@ -3,6 +3,7 @@
  * stuck can't see that; so a small `sh` beside us knows the live process ids and waits for us to vanish.
  *
  *   "+pid" / "-pid" lines on its stdin → end of file (we closed it, or we died, even by kill -9) → 0.5 s → kill -9 what is left → exit
+ *   "/path": the folder of the children's socket, removed then
  *
  * Guarantees: it ends with its stdin and is never left behind; Ctrl-C and SIGTERM of a terminal or process group do not
  * end it before us (own session, signals ignored); if somebody kills it, a new one is started with all live ids.
@@ -10,20 +11,25 @@
  */
 import type { Logger } from "../lifecycle/logger.ts";
 
+/** Of the children's socket in its folder. */
+export const SOCKET_NAME = "child.sock";
 const GRACE_SECONDS = 0.5;
 const RESTART_WAIT_MS = 1_000;
 
 const SCRIPT = `trap '' INT TERM HUP QUIT
 live=' '
+folder=
 while read -r line; do
   pid=\${line#?}
   case $line in
     +*) live="$live$pid " ;;
+    /*) folder=$line ;;
     -*) case $live in *" $pid "*) live="\${live%% $pid *} \${live#* $pid }" ;; esac ;;
   esac
 done
 sleep ${GRACE_SECONDS}
-for pid in $live; do kill -9 "$pid" 2>/dev/null; done`;
+for pid in $live; do kill -9 "$pid" 2>/dev/null; done
+if [ -n "$folder" ]; then rm -f "$folder/${SOCKET_NAME}"; rmdir "$folder"; fi 2>/dev/null`;
 
 export class Reaper {
   readonly #logger: Logger;
@@ -31,6 +37,7 @@ export class Reaper {
   #process: Deno.ChildProcess | null = null;
   #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>> | null = null;
   #restartTimer: ReturnType<typeof setTimeout> | undefined;
+  #folder: string | null = null;
   #isStopped = false;
 
   constructor(logger: Logger) {
@@ -57,8 +64,15 @@ export class Reaper {
     process.unref();
     this.#process = process;
     this.#input = process.stdin.getWriter();
+    if (this.#folder !== null) void this.#write(this.#folder);
     for (const pid of this.#live) void this.#write(`+${pid}`);
     void process.status.then(() => this.#ended());
+  }
+
+  /** Names the folder that holds nothing but the children's socket. Never rejects. */
+  async removeAtEnd(folder: string): Promise<void> {
+    this.#folder = folder;
+    await this.#write(folder);
   }
 
   /** Resolves when the `sh` has been told. Never rejects. */

@@ -1,27 +1,35 @@
 /**
- * One slot = one child process = one job.
+ * One slot = room for one job in an agent's process (slot_process.ts), which has one slot or several.
  *
- *   loading ─warm─▶ warm ─run─▶ running ─finished─▶ finishing ─leave─▶ gone
+ *   loading ─(process warm)─▶ warm ─run─▶ running ─finished─▶ finishing ─leave─▶ gone
  *      └─run (the child starts the job as soon as it has loaded)──▲
- *   Any state ─exit─▶ gone.
+ *   Any state ─the process's exit─▶ gone.
  *
  * Guarantees: `observer.finished` is called exactly once per job, with what the child said or with what its exit means;
- * the child is told to leave only after that has resolved; `run` resolves when the end is recorded and the process is gone.
- * Each phase has a deadline at which the child is killed: loading, calling entry, ending after a cancel, leaving. While it
- * runs there is none, but a child whose event loop is stuck is killed (child_liveness.ts).
+ * the child is told to leave only after that has resolved; `run` resolves when the end is recorded and the job has left
+ * its process, or the process is gone. Each phase of a job has a deadline: calling entry, ending after a cancel, leaving.
+ * What is over is given up by the process: killed, unless other jobs are in it. While a job runs there is no deadline.
  */
 import type { Logger } from "../lifecycle/logger.ts";
-import { watchLiveness } from "./child_liveness.ts";
-import type { AgentChild, ChildExit } from "./child_process.ts";
-import { classifyExit, type KillCause } from "./classify_exit.ts";
+import type { ChildExit } from "./child_process.ts";
+import type { KillCause } from "./classify_exit.ts";
 import { Deadline } from "./deadline.ts";
-import type { JobEnd } from "./job_end.ts";
-import type { CancelReason, ChildMessage, JobStart, SpanMessage } from "./messages.ts";
-import { endReported, logReported, type SlotLogLine, storableText } from "./slot_reports.ts";
+import type { JobEnd, JobFailure } from "./job_end.ts";
+import type { CancelReason, ChildMessage, JobStart, ParentMessage, SpanMessage } from "./messages.ts";
+import { endReported, logReported, type SlotLogLine } from "./slot_reports.ts";
 
 export type { SlotLogLine } from "./slot_reports.ts";
 
 export type SlotState = "loading" | "warm" | "running" | "finishing" | "gone";
+
+/** What a job's process uses; with several jobs in one process, what they use together. */
+export interface JobResources {
+  rssBytes: number;
+  /** The most that was seen while the job ran. */
+  peakRssBytes: number;
+  /** Since the job was given to the process. */
+  cpuMs: number;
+}
 
 export interface JobObserver {
   /** The child is about to call entry. */
@@ -31,26 +39,35 @@ export interface JobObserver {
   log(line: SlotLogLine): void;
   /** A span of the agent's own has ended. */
   span?(span: SpanMessage): void;
+  /** Any other message of this job, e.g. a request to the control plane; answered by `Slot.send`. */
+  message?(message: ChildMessage): void;
+  /** Each second. */
+  resources?(resources: JobResources): void;
+  /** Something was noticed, at most once per job and flag; the job goes on. */
+  flagged?(flag: "memory_high", message: string): void;
   /** The job has ended. When this resolves (recorded, LiveKit told), the child leaves the room. Called exactly once. */
   finished(end: JobEnd): Promise<void>;
 }
 
-/** How a slot's process went. */
-export interface SlotGone {
-  exit: ChildExit;
-  /** Why it never got warm, when nobody wanted it to end; null otherwise. */
-  loadError: string | null;
-}
-
-export interface SlotOptions {
-  agent: string;
-  child: AgentChild;
-  /** Started for a waiting job: it is not primed. */
-  isCold: boolean;
-  /** Limit of loading the agent and its prewarm. */
-  loadTimeoutMs: number;
-  logger: Logger;
-  now?: () => Date;
+/** What a slot needs of its process. */
+export interface SlotHost {
+  readonly agent: string;
+  readonly isCold: boolean;
+  readonly pid: number | null;
+  readonly state: "loading" | "warm" | "gone";
+  /** How the process went, once everything that it said has been read. */
+  readonly exit: ChildExit | null;
+  send(message: ParentMessage): boolean;
+  /** Looks at what the process uses now. */
+  sample(): void;
+  /** Something of the slot has changed. */
+  changed(): void;
+  /** Its job is over its time: kills the process, or calls `abandon` when that would hit other jobs. */
+  giveUp(slot: Slot, cause: KillCause): void;
+  /** The slot has nothing more in the process. */
+  closed(slot: Slot): void;
+  /** What the process's exit (or its being given up) means for a job. */
+  classify(exit: ChildExit, hasEntered: boolean, killedFor?: KillCause): JobFailure;
 }
 
 interface Run {
@@ -62,6 +79,7 @@ interface Run {
   cancelledFor: CancelReason | null;
   end: JobEnd | null;
   recorded: Promise<void> | null;
+  readonly flags: Set<string>;
   readonly settled: PromiseWithResolvers<JobEnd>;
 }
 
@@ -72,48 +90,49 @@ const CANCEL_MARGIN_MS = 1_000;
 /** From `finished` to exit when no `leave` comes: the child waits 5 s for it. */
 const RECORD_LIMIT_MS = 10_000;
 const LEAVE_LIMIT_MS = 3_000;
-const IDLE_END_LIMIT_MS = 1_000;
+const NO_EXIT: ChildExit = { code: null, signal: null, spawnError: null };
 
 export class Slot {
-  readonly agent: string;
-  readonly isCold: boolean;
-  /** Resolves when the process is gone. Never rejects. */
-  readonly gone: Promise<SlotGone>;
-  /** Called after each change of `state` and when the job enters or connects. */
-  onChange: () => void = () => {};
-  /** From the start of the process to warm, once it is. */
-  loadedAfterMs: number | null = null;
-  readonly #child: AgentChild;
+  readonly #host: SlotHost;
   readonly #logger: Logger;
   readonly #now: () => Date;
-  #state: SlotState = "loading";
+  /** Null until it has a job that its process can begin. */
+  #phase: "running" | "finishing" | "gone" | null = null;
   #run: Run | null = null;
-  #loadError: string | null = null;
-  #killedFor: KillCause | null = null;
-  #isEnding = false;
-  #exit: ChildExit | null = null;
-  readonly #deadline = new Deadline<KillCause>((cause) => this.kill(cause));
-  #stopWatching: () => void = () => {};
+  #resources: JobResources | null = null;
+  #cpuMsAtStart: number | null = null;
+  readonly #deadline = new Deadline<KillCause>((cause) => this.#host.giveUp(this, cause));
 
-  constructor({ agent, child, isCold, loadTimeoutMs, logger, now = () => new Date() }: SlotOptions) {
-    this.agent = agent;
-    this.isCold = isCold;
-    this.#child = child;
-    this.#logger = logger.with({ agent, pid: child.pid });
+  constructor(host: SlotHost, logger: Logger, now: () => Date = () => new Date()) {
+    this.#host = host;
+    this.#logger = logger;
     this.#now = now;
-    child.onMessage = (message) => this.#receive(message);
-    child.onOutput = (stream, line) => this.#output(stream === "stderr" ? "warn" : "info", line);
-    this.#deadline.set(loadTimeoutMs, "load_timeout");
-    void child.exited.then(() => this.#exited());
-    this.gone = child.drained.then((exit) => this.#drained(exit));
+  }
+
+  get agent(): string {
+    return this.#host.agent;
+  }
+
+  /** Its process was started for a waiting job. */
+  get isCold(): boolean {
+    return this.#host.isCold;
   }
 
   get state(): SlotState {
-    return this.#state;
+    return this.#phase ?? this.#host.state;
   }
 
+  /** Null for a job in the control plane's own isolate. */
   get pid(): number | null {
-    return this.#child.pid;
+    return this.#host.pid;
+  }
+
+  get jobId(): string | null {
+    return this.#run?.job.jobId ?? null;
+  }
+
+  get hasJob(): boolean {
+    return this.#run !== null;
   }
 
   get hasConnected(): boolean {
@@ -124,11 +143,16 @@ export class Slot {
     return this.#run?.hasEntered ?? false;
   }
 
+  /** The last sample; null before the first. */
+  get resources(): JobResources | null {
+    return this.#resources;
+  }
+
   /** Runs the slot's one job. Never rejects; throws when the slot has had its job. */
   run(job: JobStart, observer: JobObserver): Promise<JobEnd> {
     if (this.#run) throw new Error(`Cannot run job ${job.jobId}: the slot has job ${this.#run.job.jobId} already`);
     const settled = Promise.withResolvers<JobEnd>();
-    const run: Run = {
+    this.#run = {
       job,
       observer,
       hasEntered: false,
@@ -137,99 +161,139 @@ export class Slot {
       cancelledFor: null,
       end: null,
       recorded: null,
+      flags: new Set(),
       settled,
     };
-    this.#run = run;
     // A loading child keeps the message until it has loaded. One that can't be reached is about to be gone.
-    this.#child.send({ type: "start", job });
-    if (this.#state === "warm") this.#startRunning();
-    else if (this.#exit) void this.#settle(run, this.#exit);
+    this.#host.send({ type: "start", job });
+    if (this.#host.state === "warm") this.#startRunning(this.#run);
+    else if (this.#host.exit) void this.#settle(this.#run, this.#host.exit);
     return settled.promise;
   }
 
-  /** Ends the job; a child that is not gone `graceMs` (and a margin) later is killed. The first reason counts. */
+  /** A message to the job's process, e.g. the answer to a request. False when it can't be reached any more. */
+  send(message: ParentMessage): boolean {
+    return this.#host.send(message);
+  }
+
+  /** Ends the job; one that is not gone `graceMs` (and a margin) later is given up. The first reason counts. */
   cancel(reason: CancelReason, graceMs: number): void {
     const run = this.#run;
-    if (!run || run.end || this.#state === "gone") return;
+    if (!run || run.end || this.#phase === "gone") return;
     run.cancelledFor ??= reason;
-    this.#child.send({ type: "cancel", jobId: run.job.jobId, reason, graceMs });
+    this.#host.send({ type: "cancel", jobId: run.job.jobId, reason, graceMs });
     this.#deadline.tighten(graceMs + CANCEL_MARGIN_MS, "shutdown_overrun");
   }
 
-  /** Ends a slot that has no job. */
-  async end(): Promise<void> {
-    if (this.#run) throw new Error(`Cannot end the slot: it has job ${this.#run.job.jobId}; cancel it`);
-    this.#isEnding = true;
-    await this.#child.end(IDLE_END_LIMIT_MS);
+  /** The process is warm. */
+  processWarm(): void {
+    if (this.#run && this.#phase === null) this.#startRunning(this.#run);
   }
 
-  /** Kills the process now. */
-  kill(cause: KillCause): void {
-    this.#killedFor ??= cause;
-    this.#logger.warn("killing an agent process", { cause, job: this.#run?.job.jobId });
-    this.#child.kill("SIGKILL");
-  }
-
-  #receive(message: ChildMessage): void {
-    if (message.type === "warm") return this.#warm();
-    if (message.type === "broken") return void (this.#loadError ??= storableText(message.error));
-    if (message.type === "log") return this.#log(message);
+  /** A message of the process that concerns this slot's job. */
+  receive(message: ChildMessage): void {
+    if (message.type === "log") return this.log(message);
     const run = this.#run;
-    if (!("jobId" in message) || run?.job.jobId !== message.jobId || run.end) {
-      return this.#logger.warn("an agent process sent a message that does not fit its state", { type: message.type });
-    }
+    if (message.type === "left") return this.#left();
+    if (run === null || run.end) return;
     if (message.type === "entered") this.#entered(run);
     else if (message.type === "span") this.#notify(() => run.observer.span?.(message));
     else if (message.type === "finished") this.#finished(run, endReported(message));
-    else if (message.type === "connected" && run.hasEntered && !run.hasConnected) this.#connected(run);
-    else if (message.type === "ready" && run.hasConnected && !run.isReady) {
-      run.isReady = true;
-      this.#notify(() => run.observer.ready(this.#now()));
-    }
+    else if (message.type === "connected") this.#connected(run);
+    else if (message.type === "ready") this.#ready(run);
+    else this.#notify(() => run.observer.message?.(message));
   }
 
-  #warm(): void {
-    if (this.#state !== "loading") return;
-    this.loadedAfterMs = performance.now() - this.#child.startedAtMs;
-    this.#state = "warm";
-    this.#stopWatching = watchLiveness(this.#child, () => this.kill("unresponsive"));
+  log(message: Extract<ChildMessage, { type: "log" }>): void {
+    const line = logReported(message, this.#now());
+    const run = this.#run;
+    if (run) this.#notify(() => run.observer.log(line));
+    else this.#logger.debug("agent output outside a job", { output: line.message });
+  }
+
+  /** A sample of the process. */
+  sampled(rssBytes: number, cpuMs: number): void {
+    const run = this.#run;
+    if (run === null || run.end !== null) return;
+    this.#cpuMsAtStart ??= cpuMs;
+    const peakRssBytes = Math.max(rssBytes, this.#resources?.peakRssBytes ?? 0);
+    const resources = { rssBytes, peakRssBytes, cpuMs: cpuMs - this.#cpuMsAtStart };
+    this.#resources = resources;
+    this.#notify(() => run.observer.resources?.(resources));
+  }
+
+  /** Tells the job's observer, once per flag. */
+  flag(flag: "memory_high", message: string): void {
+    const run = this.#run;
+    if (run === null || run.end !== null || run.flags.has(flag)) return;
+    run.flags.add(flag);
+    this.#notify(() => run.observer.flagged?.(flag, message));
+  }
+
+  /** Ends the job here although it may go on in its process, which has other jobs and takes no more. */
+  abandon(cause: KillCause): void {
+    const run = this.#run;
+    if (run) void this.#settle(run, NO_EXIT, cause);
+  }
+
+  /** The process is gone, but not everything that it said has been read. */
+  processExited(): void {
+    this.#phase = "gone";
     this.#deadline.clear();
-    if (this.#run) this.#startRunning();
-    else this.onChange();
   }
 
-  #startRunning(): void {
-    this.#state = "running";
+  /** The process is gone and everything that it said has been read. */
+  processDrained(exit: ChildExit): void {
+    if (this.#run) void this.#settle(this.#run, exit);
+  }
+
+  #startRunning(run: Run): void {
+    this.#phase = "running";
+    this.#host.sample();
     // A cancel before the job began has set its own, which counts.
-    if (!this.#run?.cancelledFor) this.#deadline.set(ENTER_TIMEOUT_MS, "enter_timeout");
-    this.onChange();
+    if (!run.cancelledFor) this.#deadline.set(ENTER_TIMEOUT_MS, "enter_timeout");
+    this.#host.changed();
   }
 
   #entered(run: Run): void {
     if (run.hasEntered) return;
-    this.#warm();
     run.hasEntered = true;
     if (!run.cancelledFor) this.#deadline.clear();
     this.#notify(() => run.observer.entered(this.#now()));
-    this.onChange();
+    this.#host.changed();
   }
 
   #connected(run: Run): void {
+    if (!run.hasEntered || run.hasConnected) return;
     run.hasConnected = true;
     this.#notify(() => run.observer.connected(this.#now()));
-    this.onChange();
+    this.#host.changed();
+  }
+
+  #ready(run: Run): void {
+    if (!run.hasConnected || run.isReady) return;
+    run.isReady = true;
+    this.#notify(() => run.observer.ready(this.#now()));
   }
 
   #finished(run: Run, end: JobEnd): void {
-    if (this.#state === "gone") return void this.#record(run, end);
-    this.#state = "finishing";
+    if (this.#phase === "gone") return void this.#record(run, end);
+    this.#host.sample();
+    this.#phase = "finishing";
     this.#deadline.set(RECORD_LIMIT_MS, "shutdown_overrun");
-    this.onChange();
+    this.#host.changed();
     void this.#record(run, end).then(() => {
-      if (this.#child.send({ type: "leave", jobId: run.job.jobId })) {
+      if (this.#phase === "gone") return;
+      if (this.#host.send({ type: "leave", jobId: run.job.jobId })) {
         this.#deadline.set(LEAVE_LIMIT_MS, "shutdown_overrun");
       }
     });
+  }
+
+  /** The job has left a process that goes on. One that leaves without having finished was never believed to have ended. */
+  #left(): void {
+    const run = this.#run;
+    if (run?.end) void this.#settle(run, NO_EXIT);
   }
 
   /** Never rejects: an end that can't be recorded is logged, and the child must leave all the same. */
@@ -241,49 +305,21 @@ export class Slot {
     return run.recorded;
   }
 
-  #exited(): void {
-    this.#state = "gone";
-    this.#stopWatching();
+  async #settle(run: Run, exit: ChildExit, killedFor?: KillCause): Promise<void> {
+    this.#phase = "gone";
     this.#deadline.clear();
-    this.onChange();
-  }
-
-  /** The process is gone and everything it said has been read. */
-  #drained(exit: ChildExit): SlotGone {
-    this.#exit = exit;
-    if (this.#run) void this.#settle(this.#run, exit);
-    const hasFailedToLoad = this.loadedAfterMs === null && !this.#isEnding;
-    return { exit, loadError: hasFailedToLoad ? this.#classify(exit, false).message : null };
-  }
-
-  async #settle(run: Run, exit: ChildExit): Promise<void> {
-    await (run.recorded ?? this.#record(run, this.#endOfDeath(run, exit)));
+    await (run.recorded ?? this.#record(run, this.#endOfDeath(run, exit, killedFor)));
+    this.#host.closed(this);
     // run.end is set by #record, always.
     run.settled.resolve(run.end as JobEnd);
   }
 
   /** A cancelled job stays cancelled, however its process went; what went wrong is noted. */
-  #endOfDeath(run: Run, exit: ChildExit): JobEnd {
-    const failure = this.#classify(exit, run.hasEntered);
+  #endOfDeath(run: Run, exit: ChildExit, killedFor?: KillCause): JobEnd {
+    const failure = this.#host.classify(exit, run.hasEntered, killedFor);
     if (run.cancelledFor === null) return { outcome: "failed", endReason: "process_gone", failure };
     const end = { outcome: "cancelled" as const, endReason: run.cancelledFor };
     return run.hasEntered ? { ...end, failure } : end;
-  }
-
-  #classify(exit: ChildExit, hasEntered: boolean) {
-    const stderrTail = storableText(this.#child.stderrTail);
-    return classifyExit({ ...exit, stderrTail, hasEntered, loadError: this.#loadError, killedFor: this.#killedFor });
-  }
-
-  #log(message: Extract<ChildMessage, { type: "log" }>): void {
-    const line = logReported(message, this.#now());
-    const run = this.#run;
-    if (run) this.#notify(() => run.observer.log(line));
-    else this.#logger.debug("agent output outside a job", { output: line.message });
-  }
-
-  #output(level: "info" | "warn", text: string): void {
-    this.#log({ type: "log", level, message: text, at: this.#now().getTime() });
   }
 
   /** An observer's error must not cost the child its messages. */

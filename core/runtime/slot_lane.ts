@@ -1,14 +1,25 @@
-/** One agent's slots: those that wait for a job, those that have one, and how loading them has gone lately. */
+/** One agent's processes, the room in them, and how loading them has gone lately. */
 import { type Backoff, backoffCeilingMs } from "../resilience/backoff.ts";
 import type { OsPermissions } from "./child_permissions.ts";
-import type { Slot } from "./slot.ts";
+import type { SlotProcess } from "./slot_process.ts";
+import { type Demand, NO_DEMAND, withStart } from "./warm_plan.ts";
 
 export interface PoolAgent {
   name: string;
   /** Absolute path of the agent file. */
   file: string;
+  /** Of the file's code: another one needs new processes. */
+  version?: string;
   warmSlots: number;
   osPermissions: OsPermissions;
+  /** "inline": in the control plane's own isolate. */
+  isolation?: "process" | "inline";
+  /** Jobs that share a process. */
+  jobsPerProcess?: number;
+  maxJobs?: number | null;
+  /** Null: the instance's setting. */
+  memoryLimitMb?: number | null;
+  heapLimitMb?: number | null;
 }
 
 /** What is shown of one agent's slots. */
@@ -16,29 +27,33 @@ export interface LaneSnapshot {
   agent: string;
   /** Warm slots that it should have now, under the instance's cap. */
   wanted: number;
+  /** Room for so many jobs in processes that are loaded. */
   warm: number;
-  /** On their way to warm, or to their job. */
+  /** Processes on their way to warm, or to their job. */
   loading: number;
   running: number;
-  /** Why the last slot that failed did; null once one got warm again. */
+  /** Why the last process that failed did; null once one got warm again. */
   lastError: string | null;
-  /** When the next slot is tried, while failures hold it back. */
+  /** When the next one is tried, while failures hold it back. */
   retryAt: Date | null;
 }
 
 const RETRY: Backoff = { firstMs: 1_000, maxMs: 60_000 };
 /** A failure this long after the one before it starts a new count. */
 const FORGET_AFTER_MS = 120_000;
+/** Weight of the last load in the average. */
+const LOAD_WEIGHT = 0.3;
 
 export class SlotLane {
   agent: PoolAgent;
   wanted = 0;
   lastUsedMs = 0;
-  /** Untaken, oldest first: loading or warm. */
-  readonly idle: Slot[] = [];
-  /** Taken, until their process is gone. */
-  readonly busy = new Set<Slot>();
+  /** All that are not gone, oldest first. */
+  readonly processes: SlotProcess[] = [];
   lastError: string | null = null;
+  demand: Demand = NO_DEMAND;
+  /** Average time from a process's start to warm; null before the first. */
+  loadMs: number | null = null;
   #failures = 0;
   #failedAtMs = -Infinity;
 
@@ -46,12 +61,22 @@ export class SlotLane {
     this.agent = agent;
   }
 
-  /** When the next slot may be started, by performance.now(). */
+  /** When the next process may be started, by performance.now(). */
   get retryAtMs(): number {
     return this.#failures === 0 ? -Infinity : this.#failedAtMs + backoffCeilingMs(this.#failures, RETRY);
   }
 
-  /** Counted also for a warm slot that dies unused, so that a crash in the background can't loop without a pause. */
+  /** How many jobs fit into the processes that are there, loading ones included. */
+  get room(): number {
+    return this.processes.reduce((sum, { room }) => sum + room, 0);
+  }
+
+  /** Slots taken. */
+  get taken(): number {
+    return this.processes.reduce((sum, { slots }) => sum + slots.size, 0);
+  }
+
+  /** Counted also for a warm process that dies unused, so that a crash in the background can't loop without a pause. */
   failed(error: string, nowMs: number): void {
     this.#failures = nowMs - this.#failedAtMs > FORGET_AFTER_MS ? 1 : this.#failures + 1;
     this.#failedAtMs = nowMs;
@@ -64,32 +89,47 @@ export class SlotLane {
     this.lastError = null;
   }
 
-  /** Takes a warm slot, else the one that has been loading longest; null when none waits. */
-  takeIdle(): Slot | null {
-    const usable = this.idle.filter((slot) => slot.state !== "gone");
-    const slot = usable.find(({ state }) => state === "warm") ?? usable[0];
-    if (!slot) return null;
-    this.idle.splice(this.idle.indexOf(slot), 1);
-    return slot;
+  loaded(loadMs: number): void {
+    this.loadMs = this.loadMs === null ? loadMs : (1 - LOAD_WEIGHT) * this.loadMs + LOAD_WEIGHT * loadMs;
+    this.lastError = null;
   }
 
-  /** Removes and returns the idle slots beyond `wanted`, loading ones first. */
-  takeSurplus(): Slot[] {
-    const byWorth = [...this.idle].sort((a, b) => Number(b.state === "warm") - Number(a.state === "warm"));
-    const surplus = byWorth.slice(this.wanted);
-    for (const slot of surplus) this.idle.splice(this.idle.indexOf(slot), 1);
-    return surplus;
+  used(nowMs: number): void {
+    this.lastUsedMs = nowMs;
+    this.demand = withStart(this.demand, nowMs);
+  }
+
+  /**
+   * Where the next job should go: a warm process, one that has jobs already before others, else the one that has been
+   * loading longest; null when none has room. One that does not answer just now is passed over.
+   */
+  best(): SlotProcess | null {
+    const open = this.processes.filter(({ room }) => room > 0);
+    const warm = open.filter(({ state }) => state === "warm").sort((a, b) => b.slots.size - a.slots.size);
+    return warm.find((process) => process.isFit()) ?? open.find(({ state }) => state === "loading") ?? null;
+  }
+
+  /** Processes without jobs that are not needed for `wanted`, loading ones first. */
+  surplus(): SlotProcess[] {
+    const idle = this.processes.filter(({ room, slots }) => room > 0 && slots.size === 0);
+    const byWorth = idle.sort((a, b) => Number(a.state === "warm") - Number(b.state === "warm"));
+    let { room } = this;
+    return byWorth.filter((process) => {
+      if (room - process.room < this.wanted) return false;
+      room -= process.room;
+      return true;
+    });
   }
 
   snapshot(nowMs: number, now: Date): LaneSnapshot {
-    const all = [...this.idle, ...this.busy];
-    const loading = all.filter(({ state }) => state === "loading").length;
+    const slots = this.processes.flatMap((process) => [...process.slots]);
+    const warm = this.processes.filter(({ state }) => state === "warm");
     return {
       agent: this.agent.name,
       wanted: this.wanted,
-      warm: this.idle.filter(({ state }) => state === "warm").length,
-      loading,
-      running: [...this.busy].filter(({ state }) => state === "running" || state === "finishing").length,
+      warm: warm.reduce((sum, { room }) => sum + room, 0),
+      loading: this.processes.filter(({ state }) => state === "loading").length,
+      running: slots.filter(({ state }) => state === "running" || state === "finishing").length,
       lastError: this.lastError,
       retryAt: this.retryAtMs > nowMs ? new Date(now.getTime() + this.retryAtMs - nowMs) : null,
     };

@@ -1,6 +1,6 @@
 /** What a child reported, as the control plane records it. Pure. Texts of user code are made storable on the way. */
-import type { FinishedMessage, JobEnd, JobFailure } from "./job_end.ts";
-import type { ChildMessage } from "./messages.ts";
+import type { FailureKind, FinishedMessage, JobEnd, JobFailure } from "./job_end.ts";
+import type { ChildMessage, EndReason } from "./messages.ts";
 
 export interface SlotLogLine {
   level: "debug" | "info" | "warn" | "error";
@@ -12,14 +12,22 @@ export interface SlotLogLine {
 /** A child's clock is this machine's; one that is further off than this is not believed. */
 const MAX_CLOCK_SKEW_MS = 86_400_000;
 
+const KIND_OF_REASON: Partial<Record<EndReason, FailureKind>> = {
+  connection_lost: "connection_lost",
+  deadline: "deadline_exceeded",
+  heartbeat_missed: "unresponsive",
+};
+
 export function endReported({ outcome, endReason, error }: FinishedMessage): JobEnd {
   if (outcome !== "failed") return { outcome, endReason };
   const failure: JobFailure = {
-    kind: endReason === "connection_lost" ? "connection_lost" : "exception",
+    kind: KIND_OF_REASON[endReason] ?? "exception",
     message: storableText(
       error === undefined ? "The agent failed without an error" : `${error.name}: ${error.message}`,
     ),
     ...(error?.stack === undefined ? {} : { stack: storableText(error.stack) }),
+    ...(error?.class === undefined ? {} : { class: error.class }),
+    ...(error?.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   };
   return { outcome, endReason, failure };
 }

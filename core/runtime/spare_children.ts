@@ -37,9 +37,9 @@ export class SpareChildren {
   }
 
   /** The one that has been loading longest, told to load `agentFile`; null when there is none. */
-  adopt(agentFile: string): AgentChild | null {
+  adopt(agentFile: string, jobsAtOnce = 1): AgentChild | null {
     for (let child = this.#children.shift(); child; child = this.#children.shift()) {
-      if (child.send({ type: "adopt", agentFile })) return child;
+      if (child.send({ type: "adopt", agentFile, jobsAtOnce })) return child;
     }
     return null;
   }

@@ -1,10 +1,15 @@
-/** Starts an agent's child: our entry point in a process of its own, with its permissions and an IPC channel. */
-import { spawn } from "node:child_process";
+/**
+ * Starts an agent's child: our entry point in a process of its own, with its permissions and a channel to us.
+ *
+ * The channel is a socket that the child connects to, not one that it inherits: with more than the three standard streams
+ * Deno forks, which holds this process's event loop for 25-40 ms each time; without, it takes 1-5 ms.
+ */
 import { fileURLToPath } from "node:url";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { HostArguments, SlotArguments } from "./child/child_arguments.ts";
 import { childEnv, childFlags, type ChildFolders, type OsPermissions, type ReadEnv } from "./child_permissions.ts";
-import { AgentChild } from "./child_process.ts";
+import type { ChildListener } from "./child_listener.ts";
+import { type AgentChild, ProcessChild } from "./child_process.ts";
 import type { Reaper } from "./reaper.ts";
 
 /** Everything that children have in common; made once per instance. */
@@ -13,6 +18,8 @@ export interface ChildEnvironment {
   readEnv: ReadEnv;
   /** Gets each child's process id, so that none outlives us. */
   reaper: Pick<Reaper, "add" | "remove">;
+  /** Where they connect to. */
+  listener: Pick<ChildListener, "path" | "expect">;
   logger: Logger;
 }
 
@@ -28,19 +35,34 @@ const ENTRY_POINTS = {
   host: fileURLToPath(new URL("./child/host_child.ts", import.meta.url)),
 };
 
-/** Never throws for a process that can't be started: the child is then gone at once and says why. */
-export function spawnChild(environment: ChildEnvironment, kind: ChildKind, os: OsPermissions): AgentChild {
-  const { folders, readEnv, reaper } = environment;
+/**
+ * Never throws for a process that can't be started: the child is then gone at once and says why.
+ * @param heapLimitMb of V8; 0 leaves it to V8.
+ */
+export function spawnChild(
+  environment: ChildEnvironment,
+  kind: ChildKind,
+  os: OsPermissions,
+  { heapLimitMb = 0 }: { heapLimitMb?: number } = {},
+): AgentChild {
+  const { folders, readEnv, reaper, listener } = environment;
   const { env, withheld } = childEnv(readEnv, os.env);
   const logger = environment.logger.with({ child: kind.entry, file: kind.args.agentFile });
   if (withheld.length > 0) logger.warn("an agent asks for environment variables it can't have", { withheld });
-  const args = [...childFlags(folders, os), ENTRY_POINTS[kind.entry], JSON.stringify(kind.args)];
-  const options = { stdio: ["ignore", "pipe", "pipe", "ipc"], env, cwd: folders.projectDir } as const;
-  const child = new AgentChild(() => spawn(Deno.execPath(), args, { ...options, stdio: [...options.stdio] }), {
-    logger,
+  const expected = listener.expect();
+  const flags = childFlags(folders, os, { socketPath: listener.path, heapLimitMb });
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [...flags, ENTRY_POINTS[kind.entry], JSON.stringify(kind.args), listener.path, expected.token],
+    cwd: folders.projectDir,
+    clearEnv: true,
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
   });
-  if (child.pid !== null) {
-    const pid = child.pid;
+  const child = new ProcessChild({ start: () => command.spawn(), expected, logger });
+  const { pid } = child;
+  if (pid !== null) {
     void reaper.add(pid);
     void child.exited.then(() => reaper.remove(pid));
   }

@@ -5,9 +5,15 @@
  *
  * Nothing else wires parts together. `parts` is null until everything that serving needs is there.
  */
+import { join } from "node:path";
 import type { Database } from "../../db/client.ts";
+import { setInstanceIntake } from "../../db/instances.ts";
 import { Admission } from "../capacity/admission.ts";
+import { LoadMeter } from "../capacity/load_meter.ts";
+import { ResourceLimiter } from "../capacity/resource_limiter.ts";
+import { ResourceMonitor } from "../capacity/resource_monitor.ts";
 import type { LoadedConfig } from "../config/config.ts";
+import { type EffectiveSetting, effectiveSettings } from "../config/effective_settings.ts";
 import { VERSION } from "../config/version.ts";
 import type { Config } from "../config/settings.ts";
 import type { Auth } from "../auth/auth.ts";
@@ -15,21 +21,26 @@ import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { JobStarter } from "../dispatch/job_starter.ts";
 import { jobTracing, tracedDispatch } from "../dispatch/dispatch_trace.ts";
 import { countDispatchChange } from "../dispatch/dispatch_telemetry.ts";
-import { publishDispatchChange, publishJobLog } from "../dispatch/dispatch_updates.ts";
+import { publishDispatchChange, publishJobLog, publishJobProgress } from "../dispatch/dispatch_updates.ts";
 import { LiveDispatches } from "../dispatch/live_dispatches.ts";
 import { LivekitIntake } from "../dispatch/livekit_intake.ts";
 import { LivekitPlacement } from "../dispatch/livekit_placement.ts";
+import { TerminationCheck } from "../dispatch/termination_check.ts";
 import { QueueClaimer } from "../dispatch/queue_claimer.ts";
+import { StandingDispatches } from "../dispatch/standing_dispatches.ts";
 import type { DataDir } from "../lifecycle/data_dir.ts";
 import type { Logger } from "../lifecycle/logger.ts";
-import { settlesWithin, Supervisor } from "../lifecycle/supervisor.ts";
+import { Supervisor } from "../lifecycle/supervisor.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { LivekitServer } from "../livekit/livekit_server.ts";
 import { createServerApi } from "../livekit/server_api.ts";
 import { mintWorkerToken, verifyWebhook, type WebhookVerdict } from "../livekit/tokens.ts";
 import { AgentCatalog } from "../runtime/agent_catalog.ts";
+import { ChildListener } from "../runtime/child_listener.ts";
+import { AgentWatcher } from "../runtime/agent_watcher.ts";
 import { JobRunner } from "../runtime/job_runner.ts";
+import { JobServices } from "../runtime/job_services.ts";
 import { LogWriter } from "../runtime/log_writer.ts";
 import type { ReadEnv } from "../runtime/child_permissions.ts";
 import { Reaper } from "../runtime/reaper.ts";
@@ -38,19 +49,32 @@ import type { ChildEnvironment } from "../runtime/spawn_child.ts";
 import { recordAgents } from "../runtime/record_agents.ts";
 import { startDatabase } from "./start_database.ts";
 import { startLivekit } from "./start_livekit.ts";
+import { LifecycleWriter } from "../coordination/lifecycle_writer.ts";
+import { Spool } from "../coordination/spool.ts";
+import type { SpooledChange } from "../coordination/spooled_change.ts";
 import { InstancePresence } from "../coordination/instance_presence.ts";
 import { recoverPreviousInstance } from "../coordination/previous_instance.ts";
 import { FleetUpdates } from "../updates/fleet_updates.ts";
 import { Hub } from "../updates/hub.ts";
+import { JobLogStreams } from "../updates/job_log_stream.ts";
 import { WorkerFleet } from "../worker/worker_fleet.ts";
 import { DispatchTracer } from "../telemetry/dispatch_tracer.ts";
 import { SpanWriter } from "../telemetry/span_writer.ts";
 import { JobMetrics } from "../telemetry/job_metrics.ts";
 import type { Metric } from "../telemetry/metrics.ts";
 import { Sampler } from "../telemetry/sampler.ts";
+import { askLoad, jobsPerProcessOf } from "./agent_facts.ts";
 import { fleetSnapshot } from "./fleet_snapshot.ts";
+import { type DrainEnd, InstanceControl } from "./instance_control.ts";
 import { instanceMetrics } from "./instance_metrics.ts";
 import { OverviewReader } from "./overview.ts";
+import { Profiling } from "./profiling.ts";
+import { CheckRunner } from "./check_runner.ts";
+import { madeSettings } from "./made_settings.ts";
+import { NavigationCounter } from "./navigation_counts.ts";
+import { RoomWatch } from "./room_board.ts";
+import { StorageReader } from "./storage_report.ts";
+import { workerDirectory } from "./worker_directory.ts";
 
 export type Phase = "starting" | "running" | "draining" | "stopping" | "stopped";
 
@@ -62,9 +86,15 @@ export interface Parts {
   livekitHealth: LivekitHealth;
   catalog: AgentCatalog;
   admission: Admission;
+  /** Cordon, drain, stop. */
+  control: InstanceControl;
+  limiter: ResourceLimiter;
+  resources: ResourceMonitor;
   pool: SlotPool;
   runner: JobRunner;
   logs: LogWriter;
+  logStreams: JobLogStreams;
+  profiling: Profiling;
   live: LiveDispatches;
   dispatcher: Dispatcher;
   claimer: QueueClaimer;
@@ -76,7 +106,16 @@ export interface Parts {
   tracer: DispatchTracer;
   spanWriter: SpanWriter;
   overview: OverviewReader;
+  rooms: RoomWatch;
+  counts: NavigationCounter;
+  checks: CheckRunner;
+  storage: StorageReader;
+  /** Every setting's value and where it comes from. */
+  settings: readonly EffectiveSetting[];
+  /** This instance's own. */
   metrics: readonly Metric[];
+  jobServices: JobServices;
+  standing: StandingDispatches;
 }
 
 export interface ControlPlaneOptions {
@@ -90,13 +129,12 @@ export interface ControlPlaneOptions {
   readEnv: ReadEnv;
   /** Where LiveKit's webhooks reach us, once the HTTP server listens; null before. */
   webhookUrl: () => string | null;
+  /** `deno task dev`: agent files are watched. */
+  isDevelopment?: boolean;
 }
 
-/** How long a recorded change is tried while the database is away. */
-const RECORD_GIVE_UP_MS = 60_000;
 const SERVICE_STOP_TIMEOUT_MS = 12_000;
-/** Beyond the jobs' own grace, for killed processes to be seen and recorded. */
-const FORCED_STOP_MARGIN_MS = 3_000;
+const BYTES_PER_MB = 1_048_576;
 
 export class ControlPlane {
   readonly instanceId = uuidv7();
@@ -110,8 +148,10 @@ export class ControlPlane {
   readonly #supervisor: Supervisor;
   readonly #ending = new AbortController();
   readonly #reaper: Reaper;
+  #listener: ChildListener | null = null;
   #catalog: AgentCatalog | null = null;
   #presence: InstancePresence | null = null;
+  #writer: LifecycleWriter | null = null;
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
@@ -125,12 +165,19 @@ export class ControlPlane {
   /** Resolves when everything runs. Throws when something that the program can't do without does not start. */
   async start(): Promise<void> {
     const { dataDir } = this.#options;
+    this.#ending.signal.throwIfAborted();
     this.#reaper.start();
     const { projectDir, readEnv } = this.#options;
     const { agentsDir } = this.#config;
     const folders = { projectDir, agentsDir, dataDir: dataDir.path };
-    const environment: ChildEnvironment = { folders, readEnv, reaper: this.#reaper, logger: this.logger };
-    const catalog = new AgentCatalog({ agentsDir, settings: this.#config, environment, logger: this.logger });
+    const { logger } = this;
+    const listener = ChildListener.open({ logger, reaper: this.#reaper });
+    this.#listener = listener;
+    const environment: ChildEnvironment = { folders, readEnv, reaper: this.#reaper, listener, logger };
+    const catalog = new AgentCatalog({
+      ...{ agentsDir, settings: this.#config, environment, logger },
+      inlineAgents: this.#config.inlineAgents ?? [],
+    });
     this.#catalog = catalog;
     const [database, livekit] = await Promise.all([
       startDatabase({
@@ -157,23 +204,33 @@ export class ControlPlane {
       logger: this.logger,
     });
     await this.#supervisor.add(this.#presence);
+    const { spoolMaxBytes: maxBytes, databaseAwayMs: timeoutMs } = this.#config;
+    const spool = await Spool.open<SpooledChange>({ path: join(dataDir.path, "spool"), maxBytes, logger });
+    const writer = new LifecycleWriter({ database, spool, timeoutMs, logger });
+    this.#writer = writer;
+    await this.#supervisor.add(writer);
     await recoverPreviousInstance({ database, previousInstanceId: dataDir.previousInstanceId, logger: this.logger });
     await dataDir.recordInstance(this.instanceId);
     await recordAgents(database, catalog);
     await this.auth.attach(database);
     await this.#supervisor.add(this.auth);
-    await this.#startParts(this.#buildParts(database, livekit, catalog, environment));
+    await this.#startParts(this.#buildParts(database, livekit, catalog, environment, writer));
   }
 
-  /** Waits for running jobs (no new ones are taken), then stops everything. With `force`, or by `forceStop` meanwhile, jobs end now. */
-  async stop({ force }: { force: boolean }): Promise<void> {
+  /**
+   * Takes no new jobs, waits until the running ones have ended (GREENROOM_DRAIN_TIMEOUT_MS; `forceStop` ends them now), then
+   * stops everything. Resolves with what became of the jobs; null when it had not begun to run any.
+   */
+  async stop(): Promise<DrainEnd | null> {
     const { parts } = this;
     if (this.phase === "starting" || this.phase === "running") this.phase = "draining";
     this.#ending.abort(new DOMException("stopping", "AbortError"));
+    let drained: DrainEnd | null = null;
     if (parts) {
-      parts.admission.stopAdmitting();
-      await this.#presence?.setState("draining");
-      await this.#drain(parts, force);
+      const deadlineMs = this.#config.drainTimeoutMs;
+      const drain = parts.control.drain({ actor: `instance:${this.instanceId}`, deadlineMs, then: "stop" });
+      drained = await drain.ended;
+      await drain.recorded;
       this.phase = "stopping";
       parts.placement.stop();
       await parts.pool.stop(0);
@@ -182,14 +239,16 @@ export class ControlPlane {
     }
     this.phase = "stopping";
     await this.#catalog?.stop();
+    this.#listener?.close();
     await this.#supervisor.stop();
     await this.#reaper.stop();
     this.phase = "stopped";
+    return drained;
   }
 
-  /** Ends what still runs, now. */
+  /** Ends what still runs, now; for a program that is stopping. */
   forceStop(): void {
-    for (const job of this.parts?.runner.list() ?? []) job.cancel("shutdown", job.plan.shutdownGraceMs);
+    this.parts?.control.force();
   }
 
   /** For /health: alive, and what is known of the things we depend on. */
@@ -208,6 +267,7 @@ export class ControlPlane {
       instance: this.instanceId,
       startedAt: this.startedAt.toISOString(),
       database: !this.#presence ? "starting" : this.#presence.isDatabaseThere ? "connected" : "unreachable",
+      spooledChanges: this.#writer?.spooled ?? 0,
       livekit: health
         ? { state: health.state, since: health.since.toISOString(), error: health.error, remedy: health.remedy }
         : "starting",
@@ -232,7 +292,13 @@ export class ControlPlane {
     return verdict;
   }
 
-  #buildParts(database: Database, livekit: LivekitServer, catalog: AgentCatalog, environment: ChildEnvironment): Parts {
+  #buildParts(
+    database: Database,
+    livekit: LivekitServer,
+    catalog: AgentCatalog,
+    environment: ChildEnvironment,
+    writer: LifecycleWriter,
+  ): Parts {
     const config = this.#config;
     const { instanceId } = this;
     const logger = this.logger;
@@ -247,11 +313,28 @@ export class ControlPlane {
       intervalMs: config.livekitHealthIntervalMs,
       logger,
     });
+    const limiter = new ResourceLimiter({
+      cpuPercent: config.maxCpuPercent,
+      memoryBytes: config.maxMemoryMb === null ? null : config.maxMemoryMb * BYTES_PER_MB,
+      processes: config.maxProcesses,
+      openFiles: config.maxOpenFiles,
+    });
     const admission = new Admission(
       config.maxConcurrentJobs,
       (agent) => catalog.find(agent)?.descriptor?.maxJobs ?? Infinity,
+      { limiter, needOfJob: (agent) => resources.needOfJob(jobsPerProcessOf(catalog, agent)) },
     );
-    const pool = new SlotPool({ settings: config, environment, logger });
+    const loadMeter = new LoadMeter({
+      calculator: config.loadCalculator,
+      admission,
+      agents: () => catalog.list().map(({ name }) => name),
+      ask: (agent, sample) => askLoad(catalog, agent, sample),
+      logger,
+    });
+    const availableMemoryBytes = () => resources.latest?.memoryAvailableBytes ?? null;
+    const pool = new SlotPool({ settings: config, environment, logger, availableMemoryBytes });
+    const childPids = () => [...pool.pids(), ...catalog.pids()];
+    const resources: ResourceMonitor = new ResourceMonitor({ limiter, loadMeter, childPids, logger });
     const hub = new Hub({ instanceId, maxClients: config.maxSseClients, logger });
     const jobMetrics = new JobMetrics();
     const spanWriter = new SpanWriter({ database, instanceId, logger });
@@ -270,8 +353,32 @@ export class ControlPlane {
       },
     });
     const logs = new LogWriter({ database, maxLinesPerJob: config.maxLogLinesPerJob, logger });
-    const runner = new JobRunner({ database, actor, logger, pool, giveUpMs: RECORD_GIVE_UP_MS });
-    const placement = new LivekitPlacement({ database, api, live, actor, logger });
+    const runner = new JobRunner({
+      ...{ database, writer, actor, logger, pool },
+      limits: config,
+    });
+    const logStreams = new JobLogStreams({
+      ...{ database, instanceId, logs, runner, logger },
+      maxClients: config.maxSseClients,
+    });
+    const control = new InstanceControl({
+      ...{ admission, runner, logger },
+      record: async ({ state, ...intake }) => {
+        await this.#presence?.setState(state);
+        await setInstanceIntake(database, instanceId, intake);
+      },
+      onChange: () => fleetUpdates.touch(),
+      onOpened: () => claimer.wake(),
+    });
+    const standing = new StandingDispatches({ ...{ database, api, live, actor, logger }, server: livekit.name });
+    const jobServices = new JobServices({
+      ...{ database, api, logger, maxCheckpointBytes: config.maxCheckpointBytes },
+      onProgress: (jobId, dispatchId, value) => publishJobProgress(hub, jobId, dispatchId, value),
+    });
+    const placement = new LivekitPlacement({
+      ...{ database, api, live, actor, logger },
+      workers: workerDirectory({ catalog, database, instanceId, own: () => workers.registered() }),
+    });
     const wakeQueue = () => claimer.wake();
     const starter = new JobStarter({
       catalog,
@@ -280,8 +387,11 @@ export class ControlPlane {
       live,
       livekit,
       shutdownGraceMs: config.shutdownGraceMs,
+      aloneTimeoutMs: config.aloneTimeoutMs,
       onLog: (job, line) => publishJobLog(hub, job, line),
       tracing: jobTracing(tracer, spanWriter, instanceId),
+      attend: (job) => jobServices.attend(job),
+      onStandingJobGone: () => standing.wake(),
       onSlotFreed: wakeQueue,
     });
     const claimer = new QueueClaimer({
@@ -298,7 +408,20 @@ export class ControlPlane {
     const server = livekit.name;
     const { maxMetadataBytes, queueCapacity, maxWaiters } = config;
     const dispatcher = new Dispatcher({
-      ...{ database, instanceId, server, catalog, admission, runner, starter, live, placement, wakeQueue, logger },
+      ...{
+        database,
+        instanceId,
+        server,
+        catalog,
+        admission,
+        runner,
+        starter,
+        live,
+        placement,
+        standing,
+        wakeQueue,
+        logger,
+      },
       ...{ maxMetadataBytes, queueCapacity, maxWaiters },
       health: livekitHealth,
     });
@@ -312,11 +435,12 @@ export class ControlPlane {
       live,
       placement,
       maxMetadataBytes,
+      terminations: new TerminationCheck({ api, logger }),
       logger,
-      signal: this.#ending.signal,
     });
-    const workers = new WorkerFleet({
+    const workers: WorkerFleet = new WorkerFleet({
       ...{ catalog, database, instanceId, server: livekit, admission, intake, logger },
+      loadRatioOf: (agent) => loadMeter.loadRatioOf(agent, performance.now()),
       timings: {
         handshakeTimeoutMs: config.livekitHandshakeTimeoutMs,
         pingIntervalMs: config.livekitPingIntervalMs,
@@ -326,15 +450,22 @@ export class ControlPlane {
       isDebug: config.livekitWsDebug,
       onTrouble: () => livekitHealth.suspect(),
     });
-    const watched = { instanceId, admission, pool, workers, livekitHealth };
-    const fleetUpdates = new FleetUpdates({ hub, snapshot: () => fleetSnapshot(watched), logger });
+    const watched = { instanceId, admission, control, pool, workers, livekitHealth };
+    const fleetUpdates: FleetUpdates = new FleetUpdates({ hub, snapshot: () => fleetSnapshot(watched), logger });
     const sampler = new Sampler({
       ...{ database, instanceId, jobMetrics, logger },
       slots: () => admission.snapshot(),
-      childPids: () => pool.pids(),
+      childPids,
       onSample: (sample) => hub.publish("load", "load", sample),
     });
-    const overview = new OverviewReader({ ...watched, database, catalog, sampler });
+    const overview = new OverviewReader({ ...watched, database, catalog, resources, sampler });
+    const rooms = new RoomWatch({
+      ...{ livekit, database, hub, logger },
+      requestTimeoutMs: config.livekitRequestTimeoutMs,
+    });
+    const counts = new NavigationCounter({ database, admission, workers, rooms, hub, logger });
+    const { loaded, projectDir, readEnv, dataDir } = this.#options;
+    const running = { database, livekit, agents: () => catalog.snapshot() };
     const metrics = instanceMetrics({
       ...{ jobMetrics, admission, pool, workers, livekitHealth, hub },
       queueDepth: () => sampler.latest?.queue ?? [],
@@ -348,9 +479,14 @@ export class ControlPlane {
       livekitHealth,
       catalog,
       admission,
+      control,
+      limiter,
+      resources,
       pool,
       runner,
       logs,
+      logStreams,
+      profiling: new Profiling(runner),
       live,
       dispatcher,
       claimer,
@@ -362,42 +498,79 @@ export class ControlPlane {
       tracer,
       spanWriter,
       overview,
+      rooms,
+      counts,
+      checks: new CheckRunner({ loaded, projectDir, readEnv, running }),
+      storage: new StorageReader({ database, dataDir: dataDir.path }),
+      settings: effectiveSettings(loaded, madeSettings({ livekit, dataDir: dataDir.path })),
       metrics,
+      jobServices,
+      standing,
     };
   }
 
   async #startParts(parts: Parts): Promise<void> {
-    const { logs, livekitHealth, workers, claimer, pool, catalog, livekit, hub, fleetUpdates, sampler, spanWriter } =
-      parts;
+    const {
+      logs,
+      livekitHealth,
+      resources,
+      workers,
+      claimer,
+      pool,
+      catalog,
+      livekit,
+      hub,
+      fleetUpdates,
+      sampler,
+      spanWriter,
+    } = parts;
     // The first token of a process takes 14 ms to sign; better now than in a request.
     await mintWorkerToken(livekit.credentials());
     pool.setAgents(catalog.poolAgents(this.#config.warmSlots));
+    catalog.onChange(() => this.#agentsChanged(parts));
     livekitHealth.onChange((isReachable) => isReachable && claimer.wake());
     livekitHealth.onChange(() => fleetUpdates.touch());
     parts.admission.onChange(() => fleetUpdates.touch());
-    for (const service of [hub, fleetUpdates, sampler, spanWriter, logs, livekitHealth, workers, claimer]) {
+    for (
+      const service of [
+        hub,
+        parts.logStreams,
+        fleetUpdates,
+        sampler,
+        spanWriter,
+        logs,
+        livekitHealth,
+        resources,
+        workers,
+        claimer,
+        parts.rooms,
+        parts.counts,
+        parts.standing,
+      ]
+    ) {
       await this.#supervisor.add(service);
     }
+    if (this.#watchesAgents) {
+      const { agentsDir } = this.#config;
+      await this.#supervisor.add(new AgentWatcher({ agentsDir, catalog, logger: this.logger }));
+    }
     await this.#presence?.setState("running");
+    // Asked to stop meanwhile: what was started is being stopped, and nothing may run on it.
+    this.#ending.signal.throwIfAborted();
     this.parts = parts;
     this.phase = "running";
   }
 
-  async #drain({ runner }: Parts, force: boolean): Promise<void> {
-    const gone = () => Promise.all(runner.list().map((job) => job.gone));
-    const { drainTimeoutMs, shutdownGraceMs } = this.#config;
-    if (!force && runner.count > 0) {
-      this.logger.info("waiting for running jobs; a second signal ends them now", {
-        running: runner.count,
-        drainTimeoutMs,
-      });
-      await settlesWithin(gone(), drainTimeoutMs);
-    }
-    if (runner.count === 0) return;
-    this.forceStop();
-    const longestGraceMs = Math.max(shutdownGraceMs, ...runner.list().map((job) => job.plan.shutdownGraceMs));
-    if (!await settlesWithin(gone(), longestGraceMs + FORCED_STOP_MARGIN_MS)) {
-      this.logger.error("jobs did not end in time; their processes are killed", { running: runner.count });
-    }
+  get #watchesAgents(): boolean {
+    const { watchAgents } = this.#config;
+    return watchAgents === "auto" ? this.#options.isDevelopment ?? false : watchAgents === "1";
+  }
+
+  /** New jobs run what the files say now; running ones end on what they began with. */
+  #agentsChanged({ pool, catalog, database, claimer, fleetUpdates }: Parts): void {
+    pool.setAgents(catalog.poolAgents(this.#config.warmSlots));
+    claimer.wake();
+    fleetUpdates.touch();
+    recordAgents(database, catalog).catch((error) => this.logger.warn("could not record the agents", { error }));
   }
 }

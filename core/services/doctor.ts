@@ -1,4 +1,7 @@
-/** `deno task doctor`: looks at everything that a start needs, and says for each problem the cause and the remedy. */
+/**
+ * `deno task doctor`, and the same checks on the Settings page: looks at everything that a start needs, and says for each
+ * problem the cause and the remedy.
+ */
 import type { Logger } from "../lifecycle/logger.ts";
 import { checkAgents } from "./checks/agents_check.ts";
 import { type CheckContext, type CheckResult, type CheckStatus, failedBy } from "./checks/check.ts";
@@ -38,13 +41,18 @@ export async function runDoctor({ logger, ...context }: DoctorOptions): Promise<
 
 /** All checks, one after another; a check that breaks is a failed one. Never throws. */
 export async function* runChecks(context: CheckContext): AsyncGenerator<CheckResult> {
-  const { config } = context.loaded;
+  const { loaded: { config }, running } = context;
+  const isOurs = running !== undefined;
   yield* await guarded("settings", () => checkSettings(context.loaded));
   let dataDir: DataDirFindings = { results: [], holder: null };
-  yield* await guarded("data directory", async () => (dataDir = await checkDataDir(config.dataDir)).results);
+  yield* await guarded(
+    "data directory",
+    async () => (dataDir = await checkDataDir(config.dataDir, { isOurs })).results,
+  );
   yield* await guarded("memory", checkMemory);
-  yield* await guarded("port", () => checkPort(config));
-  yield* await guarded("database", () => checkDatabase(config, dataDir.holder));
+  yield* await guarded("port", () => checkPort(config, { isOurs }));
+  const { holder } = dataDir;
+  yield* await guarded("database", () => checkDatabase(config, { holder, running: running?.database ?? null }));
   yield* await guarded("LiveKit", () => checkLivekit(context));
   yield* await guarded("agents", () => checkAgents(context));
 }

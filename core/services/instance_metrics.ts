@@ -34,8 +34,29 @@ export function instanceMetrics(sources: MetricSources): Metric[] {
     }),
     gauge(
       "livekit_agent_worker_load",
-      "Load of each worker as LiveKit is told, 0 to 1.",
-      () => workers.list().map(({ agent }) => ({ labels: { agent }, value: admission.loadRatioOf(agent) })),
+      "Load of each worker, 0 to 1, before it is scaled for LiveKit.",
+      () => workers.list().map((worker) => ({ labels: { agent: worker.agent }, value: worker.load().loadRatio })),
+    ),
+    new Gauge(
+      "greenroom_offers_total",
+      "Jobs that LiveKit offered, by what became of the offer.",
+      () =>
+        workers.list().flatMap(({ agent, offers }) =>
+          (["accepted", "declined", "lapsed"] as const).map((outcome) => ({
+            labels: { agent, outcome },
+            value: offers[outcome],
+          }))
+        ),
+      "counter",
+    ),
+    gauge(
+      "greenroom_resource_limit_reached",
+      "1 while a resource limit keeps new jobs away.",
+      () =>
+        admission.snapshot().limits.map(({ resource, isReached }) => ({
+          labels: { resource },
+          value: isReached ? 1 : 0,
+        })),
     ),
     gauge("greenroom_max_jobs", "Jobs that this instance may run at once.", () => one(admission.snapshot().maxJobs)),
     gauge(

@@ -1,6 +1,6 @@
 /** History of sampled metrics as the charts draw it: one line per metric and agent, over all instances or of one. */
 import type { Database } from "../../db/client.ts";
-import { type HistoryRow, listMetricHistory, type TierSeconds } from "../../db/metric_points.ts";
+import { type HistoryLine, listMetricHistory, type TierSeconds } from "../../db/metric_points.ts";
 import { SAMPLED_METRICS, type SampledMetric } from "../telemetry/metric_kinds.ts";
 
 export interface HistoryQuery {
@@ -8,6 +8,16 @@ export interface HistoryQuery {
   since: Date;
   until: Date;
   instanceId: string | null;
+  /** Lines of this agent and of whole instances; null or left out: those of all agents. */
+  agent?: string | null;
+  /** Tier and step; left out: those of `stepOf` for at most about MAX_POINTS points. */
+  step?: HistoryStep;
+}
+
+export interface HistoryStep {
+  tier: TierSeconds;
+  /** A multiple of the tier. */
+  stepSeconds: number;
 }
 
 export interface MetricLine {
@@ -18,43 +28,53 @@ export interface MetricLine {
   points: (number | null)[][];
 }
 
-/** A line has at most about this many points. */
-const MAX_POINTS = 720;
-const TWO_HOURS_MS = 7_200_000;
-const FOUR_DAYS_MS = 345_600_000;
+export interface MetricHistory {
+  since: string;
+  until: string;
+  stepSeconds: number;
+  lines: MetricLine[];
+}
 
-export async function readMetricHistory(database: Database, query: HistoryQuery) {
-  const spanMs = query.until.getTime() - query.since.getTime();
-  const tier: TierSeconds = spanMs <= TWO_HOURS_MS ? 5 : spanMs <= FOUR_DAYS_MS ? 60 : 3_600;
-  const stepSeconds = tier * Math.max(1, Math.ceil(spanMs / 1000 / tier / MAX_POINTS));
-  const found = await listMetricHistory(database, { ...query, tier, stepSeconds });
-  const lines = new Map<string, MetricLine>();
-  for (const row of found) {
-    const metric = row.metric as SampledMetric;
-    const key = `${metric} ${row.agent}`;
-    const line = lines.get(key) ?? { metric, agent: row.agent, points: [] };
-    lines.set(key, line);
-    line.points.push(pointOf(metric, row));
-  }
+const MAX_POINTS = 720;
+const HOUR_MS = 3_600_000;
+/** Each tier's longest span, and how far back it surely reaches (less than it is kept: sampler.ts). */
+const TIER_LIMITS = [
+  { tier: 5, spanMs: 2 * HOUR_MS, agoMs: 23 * HOUR_MS },
+  { tier: 60, spanMs: 4 * 24 * HOUR_MS, agoMs: 13 * 24 * HOUR_MS },
+] as const;
+
+export async function readMetricHistory(database: Database, query: HistoryQuery): Promise<MetricHistory> {
+  const { tier, stepSeconds } = query.step ?? stepOf(query.since, query.until, MAX_POINTS, new Date());
+  const metrics = query.metrics.map((metric) => ({ metric, kind: SAMPLED_METRICS[metric] }));
+  const lines = await listMetricHistory(database, { ...query, metrics, tier, stepSeconds, agent: query.agent ?? null });
   return {
     since: query.since.toISOString(),
     until: query.until.toISOString(),
     stepSeconds,
-    lines: [...lines.values()],
+    lines: lines.map((line) => ({
+      metric: line.metric as SampledMetric,
+      agent: line.agent,
+      points: pointsOf(line),
+    })),
   };
 }
 
-function pointOf(metric: SampledMetric, row: HistoryRow): (number | null)[] {
-  switch (SAMPLED_METRICS[metric]) {
-    case "sum":
-      return [row.at, row.total];
-    case "mean":
-      return [row.at, row.mean];
-    case "max":
-      return [row.at, row.max];
-    case "total":
-      return [row.at, row.sum];
-    case "latency":
-      return [row.at, row.p50, row.p95, row.max, row.count];
-  }
+/**
+ * The tier that is read, and the step that gives at most about `maxPoints`: as short as what is still kept of that time
+ * allows.
+ */
+export function stepOf(since: Date, until: Date, maxPoints: number, now: Date): HistoryStep {
+  const spanMs = until.getTime() - since.getTime();
+  const agoMs = now.getTime() - since.getTime();
+  const tier = TIER_LIMITS.find((limit) => spanMs <= limit.spanMs && agoMs <= limit.agoMs)?.tier ?? 3_600;
+  return { tier, stepSeconds: tier * Math.max(1, Math.ceil(spanMs / 1000 / tier / maxPoints)) };
+}
+
+function pointsOf({ ats, values, latencies }: HistoryLine): (number | null)[][] {
+  const at = (list: readonly (number | null)[], index: number) => list[index] ?? null;
+  return ats.map((ms, index) =>
+    latencies === null
+      ? [ms, at(values, index)]
+      : [ms, at(values, index), at(latencies.p95, index), at(latencies.max, index), at(latencies.count, index)]
+  );
 }

@@ -6,6 +6,8 @@ import type { Database } from "../../db/client.ts";
 import { listAgentRows } from "../../db/agents.ts";
 import { COUNT_CAP, countEndedJobs, countQueued, listLiveInstances, readyLatency } from "../../db/overview.ts";
 import type { Admission } from "../capacity/admission.ts";
+import { headroomOf } from "../capacity/headroom.ts";
+import type { ResourceMonitor } from "../capacity/resource_monitor.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { AgentCatalog } from "../runtime/agent_catalog.ts";
 import type { SlotPool } from "../runtime/slot_pool.ts";
@@ -17,6 +19,7 @@ export interface OverviewSources {
   instanceId: string;
   database: Database;
   admission: Admission;
+  resources: ResourceMonitor;
   catalog: AgentCatalog;
   pool: SlotPool;
   workers: WorkerFleet;
@@ -60,12 +63,13 @@ async function readOverview(sources: OverviewSources, now: Date) {
   const { database, admission, catalog, pool, sampler, livekitHealth } = sources;
   const hourAgo = new Date(now.getTime() - HOUR_MS);
   const startedAtMs = performance.now();
+  const { reads } = database;
   const [queue, instances, ended, ready, agentRows] = await Promise.all([
-    countQueued(database),
-    listLiveInstances(database, new Date(now.getTime() - SAMPLE_FRESH_MS), MAX_INSTANCES),
-    countEndedJobs(database, hourAgo),
-    readyLatency(database, hourAgo, LATENCY_SAMPLES),
-    listAgentRows(database),
+    countQueued(reads),
+    listLiveInstances(reads, new Date(now.getTime() - SAMPLE_FRESH_MS), MAX_INSTANCES),
+    countEndedJobs(reads, hourAgo),
+    readyLatency(reads, hourAgo, LATENCY_SAMPLES),
+    listAgentRows(reads),
   ]);
   const databaseMs = performance.now() - startedAtMs;
   const slots = admission.snapshot();
@@ -88,7 +92,7 @@ async function readOverview(sources: OverviewSources, now: Date) {
   return {
     at: now.toISOString(),
     instanceId: sources.instanceId,
-    headroom: { calls: headroomOf(living, sources.instanceId, slots), maxJobs },
+    headroom: { ...fleetHeadroom(living, sources), maxJobs },
     liveCalls: liveJobs,
     queue: {
       depth,
@@ -130,13 +134,21 @@ async function readOverview(sources: OverviewSources, now: Date) {
   };
 }
 
-/** Calls that can be taken now: of this instance from memory, which is ahead; of the others from the database. */
-function headroomOf(
+/**
+ * Calls that can be taken now: of this instance from memory, which is ahead and knows what bounds it; of the others by their
+ * slots, from the database.
+ */
+function fleetHeadroom(
   living: readonly { id: string; state: string; maxJobs: number; liveJobs: number }[],
-  instanceId: string,
-  slots: { maxJobs: number; used: number; isAdmitting: boolean },
-): number {
-  const here = slots.isAdmitting ? slots.maxJobs - slots.used : 0;
-  return living.filter(({ id, state }) => id !== instanceId && state === "running")
-    .reduce((total, { maxJobs, liveJobs }) => total + Math.max(0, maxJobs - liveJobs), here);
+  { instanceId, admission, resources }: OverviewSources,
+) {
+  const here = headroomOf({
+    freeSlots: admission.freeSlots,
+    withinLimits: admission.withinLimits,
+    memoryAvailableBytes: resources.latest?.memoryAvailableBytes ?? null,
+    memoryPerJobBytes: resources.memoryPerJobBytes,
+  });
+  const elsewhere = living.filter(({ id, state }) => id !== instanceId && state === "running")
+    .reduce((total, { maxJobs, liveJobs }) => total + Math.max(0, maxJobs - liveJobs), 0);
+  return { calls: here.calls + elsewhere, boundBy: here.boundBy };
 }

@@ -7,7 +7,9 @@ import type { Config } from "../config/settings.ts";
 import { VERSION } from "../config/version.ts";
 import { type DataDir, DataDirError, openDataDir } from "../lifecycle/data_dir.ts";
 import { createLogger, type Logger } from "../lifecycle/logger.ts";
+import { settlesWithin } from "../lifecycle/supervisor.ts";
 import { ControlPlane } from "./control_plane.ts";
+import type { DrainEnd } from "./instance_control.ts";
 import { type Handler, type HttpServer, listen, type Serve, serveElsewhere } from "./http_server.ts";
 import { runDoctor } from "./doctor.ts";
 import { runMigrate } from "./migrate_command.ts";
@@ -23,10 +25,17 @@ export interface ProgramOptions {
   onControlPlane: (controlPlane: ControlPlane) => void;
 }
 
-/** Exit codes: 0 stopped as asked, 1 could not run, 2 settings are wrong, 130 stopped by force. */
+/**
+ * Exit codes: 0 stopped as asked, and every job had ended by itself (also when it was asked while starting) · 1 could not
+ * start, or not stop cleanly · 2 settings are wrong · 3 stopped as asked, but the drain's deadline ended running jobs ·
+ * 130 a second signal ended running jobs.
+ */
 const EXIT_FAILED = 1;
 const EXIT_BAD_SETTINGS = 2;
+const EXIT_JOBS_ENDED = 3;
 const EXIT_FORCED = 130;
+/** A start that was interrupted: what it was doing is given so long to notice. */
+const INTERRUPTED_START_MS = 5_000;
 
 export async function runProgram(options: ProgramOptions): Promise<void> {
   const result = loadConfig(options.env, options.projectDir);
@@ -79,28 +88,43 @@ async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logg
     projectDir: options.projectDir,
     readEnv: (name) => options.env[name],
     webhookUrl: () => webhookUrl,
+    isDevelopment: options.serve !== undefined,
   });
   options.onControlPlane(controlPlane);
-  const server = await openServer(options, config, logger);
-  webhookUrl = `${server.localUrl}/livekit/webhook`;
-  const ended = stopOnSignals(controlPlane, logger);
-  try {
+  const stopped = stopOnSignals(controlPlane, logger);
+  let server: HttpServer | null = null;
+  const starting = (async () => {
+    server = await openServer(options, config, logger);
+    webhookUrl = `${server.localUrl}/livekit/webhook`;
     await controlPlane.start();
-  } catch (error) {
-    logger.error(explain(error));
-    logger.debug("cause", { error });
-    await controlPlane.stop({ force: true });
-    await server.stop();
+    return server.localUrl;
+  })();
+  const exit = async (code: number) => {
+    await server?.stop();
     dataDir.close();
-    Deno.exit(EXIT_FAILED);
+    Deno.exit(code);
+  };
+  let url: string | null = null;
+  try {
+    // A stop does not wait for a start that does not notice it.
+    url = await Promise.race([starting, stopped.exitCode.then(() => null)]);
+  } catch (error) {
+    if (!stopped.isAsked()) {
+      logger.error(explain(error));
+      logger.debug("cause", { error });
+      await controlPlane.stop();
+      return await exit(EXIT_FAILED);
+    }
+    logger.debug("the start was interrupted", { error });
   }
-  announce({ logger, url: server.localUrl, key, source, elapsedMs: performance.now() - startedAtMs });
-  await offerSignInLink(auth, server.localUrl, logger);
-  const exitCode = await ended;
-  await server.stop();
-  dataDir.close();
+  if (url !== null && !stopped.isAsked()) {
+    announce({ logger, url, key, source, elapsedMs: performance.now() - startedAtMs });
+    await offerSignInLink(auth, url, logger);
+  }
+  const exitCode = await stopped.exitCode;
+  await settlesWithin(starting, INTERRUPTED_START_MS);
   logger.info("Greenroom has stopped", { exitCode });
-  Deno.exit(exitCode);
+  await exit(exitCode);
 }
 
 async function openServer({ loadHandler, serve }: ProgramOptions, config: Config, logger: Logger): Promise<HttpServer> {
@@ -112,26 +136,29 @@ async function openServer({ loadHandler, serve }: ProgramOptions, config: Config
   return listen({ config, handler: hardened, logger });
 }
 
-/** The first signal drains, the second ends running jobs now. Resolves with the exit code when all is stopped. */
-function stopOnSignals(controlPlane: ControlPlane, logger: Logger): Promise<number> {
-  return new Promise((resolve) => {
-    let signals = 0;
-    let isForced = false;
-    const onSignal = () => {
-      signals += 1;
-      if (signals === 1) {
-        logger.info("stopping: no new jobs");
-        controlPlane.stop({ force: false }).then(() => resolve(isForced ? EXIT_FORCED : 0), (error) => {
-          logger.error("could not stop cleanly", { error });
-          resolve(EXIT_FAILED);
-        });
-        return;
-      }
-      isForced ||= (controlPlane.parts?.runner.count ?? 0) > 0;
-      controlPlane.forceStop();
-    };
-    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
-  });
+/** The first signal drains, the second ends running jobs now. `exitCode` resolves when all is stopped. */
+function stopOnSignals(controlPlane: ControlPlane, logger: Logger) {
+  const { promise: exitCode, resolve } = Promise.withResolvers<number>();
+  let signals = 0;
+  const onSignal = () => {
+    signals += 1;
+    if (signals > 1) return controlPlane.forceStop();
+    const running = controlPlane.parts?.runner.count ?? 0;
+    logger.info(running > 0 ? "stopping when running jobs have ended; a second signal ends them now" : "stopping", {
+      running,
+    });
+    controlPlane.stop().then((drained) => resolve(exitCodeOf(drained)), (error) => {
+      logger.error("could not stop cleanly", { error });
+      resolve(EXIT_FAILED);
+    });
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
+  return { exitCode, isAsked: () => signals > 0 };
+}
+
+function exitCodeOf(drained: DrainEnd | null): number {
+  if (drained?.by === "force") return EXIT_FORCED;
+  return drained?.by === "deadline" ? EXIT_JOBS_ENDED : 0;
 }
 
 async function adminKey({ config }: LoadedConfig, dataDir: DataDir): Promise<{ key: string; source: string }> {

@@ -11,6 +11,8 @@ import { type Supervisor, untilAborted } from "../lifecycle/supervisor.ts";
 
 const CONNECT_WITHIN_MS = 30_000;
 const PARTITIONS_EVERY_MS = 3_600_000;
+/** Connections for pages and lists, besides the pool's: a page asks for a few things at once. */
+const READ_POOL_SIZE = 4;
 
 export async function startDatabase(
   { config, dataDir, supervisor, logger, signal }: {
@@ -28,6 +30,7 @@ export async function startDatabase(
     poolSize: config.databasePoolSize,
     connectTimeoutMs: config.databaseConnectTimeoutMs,
     statementTimeoutMs: config.statementTimeoutMs,
+    reads: { poolSize: READ_POOL_SIZE, statementTimeoutMs: config.readTimeoutMs },
   });
   // As a service, so that the pool is closed before the embedded server stops.
   await supervisor.add({

@@ -22,7 +22,12 @@ export interface ProblemFacts {
   }[];
   livekit: { state: string; error: string | null; remedy: string | null };
   queue: readonly { agent: string; depth: number; oldestWaitMs: number }[];
-  slots: { used: number; maxJobs: number; isAdmitting: boolean };
+  slots: {
+    used: number;
+    maxJobs: number;
+    isAdmitting: boolean;
+    limits: readonly { resource: string; used: number | null; limit: number; isReached: boolean }[];
+  };
   lanes: readonly { agent: string; lastError: string | null }[];
   instances: readonly { id: string; hostname: string; heartbeatAgeMs: number }[];
   databaseMs: number | null;
@@ -46,6 +51,7 @@ export function findProblems(facts: ProblemFacts): Problem[] {
     ...agentProblems(facts),
     ...workerProblems(facts),
     ...capacityProblems(facts),
+    ...limitProblems(facts),
     ...failureProblems(facts),
   ];
   return found.sort((a, b) => Number(a.severity !== "error") - Number(b.severity !== "error"));
@@ -150,6 +156,23 @@ function capacityProblems({ queue, slots }: ProblemFacts): Problem[] {
     message: `All ${slots.maxJobs} slots of this instance are used; new calls wait.`,
     remedy: "Raise MAX_CONCURRENT_JOBS or start another instance.",
   }];
+}
+
+const LIMIT_SETTINGS: Record<string, string> = {
+  cpu: "GREENROOM_MAX_CPU_PERCENT",
+  memory: "GREENROOM_MAX_MEMORY_MB",
+  processes: "GREENROOM_MAX_PROCESSES",
+  open_files: "GREENROOM_MAX_OPEN_FILES",
+};
+
+function limitProblems({ slots: { limits } }: ProblemFacts): Problem[] {
+  return limits.filter(({ isReached }) => isReached).map(({ resource }) => ({
+    code: "limit_reached",
+    severity: "warn",
+    subject: null,
+    message: `This instance is at its limit of ${resource.replace("_", " ")}, so it takes no new jobs.`,
+    remedy: `Raise ${LIMIT_SETTINGS[resource] ?? "the limit"}, or start another instance.`,
+  }));
 }
 
 function failureProblems({ lastHour: { succeeded, failed } }: ProblemFacts): Problem[] {

@@ -24,22 +24,52 @@ export function cpuRatio(before: CpuTimes, after: CpuTimes): number | null {
   return Math.min(1, Math.max(0, (after.busyMs - before.busyMs) / totalMs));
 }
 
-/**
- * Resident memory of this process and its agents' processes. Pages that they share are counted for each, so it is an upper
- * bound. Where there is no /proc only this process is known, and null is given when there are others.
- */
-export async function residentBytes(childPids: readonly number[]): Promise<number | null> {
-  const own = Deno.memoryUsage().rss;
-  if (Deno.build.os !== "linux") return childPids.length === 0 ? own : null;
-  const ofChildren = await Promise.all(childPids.map(residentBytesOf));
-  return ofChildren.reduce((total, bytes) => total + bytes, own);
+/** Resident memory of one process. Pages of files (programs, libraries) are mostly shared with others of their kind. */
+export interface ProcessMemory {
+  ownBytes: number;
+  fileBytes: number;
 }
 
-async function residentBytesOf(pid: number): Promise<number> {
+export interface MemoryOfAll {
+  totalBytes: number;
+  /** Mean of the children, without what they share; null without children. */
+  perChildBytes: number | null;
+}
+
+/** Text as of /proc/<pid>/status. */
+export function parseProcessMemory(status: string): ProcessMemory {
+  const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0) * 1024;
+  return { ownBytes: bytes("RssAnon") + bytes("RssShmem"), fileBytes: bytes("RssFile") };
+}
+
+/** File pages are counted once, because all our processes run the same program: their sum would tell far too much. */
+export function memoryOfAll(own: ProcessMemory, children: readonly ProcessMemory[]): MemoryOfAll {
+  const ofChildren = children.reduce((total, { ownBytes }) => total + ownBytes, 0);
+  const fileBytes = Math.max(own.fileBytes, ...children.map((child) => child.fileBytes));
+  return {
+    totalBytes: own.ownBytes + ofChildren + fileBytes,
+    perChildBytes: children.length === 0 ? null : ofChildren / children.length,
+  };
+}
+
+/**
+ * Memory of this process and its agents' processes. Where there is no /proc only this process is known, and null is given
+ * when there are others.
+ */
+export async function readMemoryOfAll(childPids: readonly number[]): Promise<MemoryOfAll | null> {
+  if (Deno.build.os !== "linux") {
+    return childPids.length > 0 ? null : { totalBytes: Deno.memoryUsage().rss, perChildBytes: null };
+  }
+  const [own, ...children] = await Promise.all(["self", ...childPids].map(readProcessMemory));
+  const living = children.filter((memory) => memory !== null);
+  return memoryOfAll(own ?? { ownBytes: Deno.memoryUsage().rss, fileBytes: 0 }, living);
+}
+
+/** Null when it ended since its id was read. */
+async function readProcessMemory(pid: number | string): Promise<ProcessMemory | null> {
   try {
-    const status = await Deno.readTextFile(`/proc/${pid}/status`);
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+    return parseProcessMemory(await Deno.readTextFile(`/proc/${pid}/status`));
   } catch {
-    return 0; // ended since its id was read
+    return null;
   }
 }

@@ -56,6 +56,13 @@ export function pointsOf(sample: LoadSample): MetricPoint[] {
     ...point("jobs_succeeded", jobs.succeeded),
     ...point("jobs_failed", jobs.failed),
     ...point("jobs_cancelled", jobs.cancelled),
-    ...(jobs.readyMs === null ? [] : [{ metric: "dispatch_ready_ms", at, instanceId, agent: "", ...jobs.readyMs }]),
+    // Of agents only what happened: when the instance has a point and its agent none, nothing happened.
+    ...Object.entries(jobs.byAgent).flatMap(([agent, { started, succeeded, failed, cancelled }]) => [
+      ...point("jobs_started", started || null, agent),
+      ...point("jobs_succeeded", succeeded || null, agent),
+      ...point("jobs_failed", failed || null, agent),
+      ...point("jobs_cancelled", cancelled || null, agent),
+    ]),
+    ...jobs.latencies.map(({ agent, stage, ms }) => ({ metric: `dispatch_${stage}_ms`, at, instanceId, agent, ...ms })),
   ];
 }

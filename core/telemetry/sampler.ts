@@ -13,7 +13,8 @@ import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
 import { abortableWait } from "../lifecycle/supervisor.ts";
 import type { JobMetrics } from "./job_metrics.ts";
-import { cpuRatio, type CpuTimes, readCpuTimes, residentBytes } from "./process_sample.ts";
+import { HostReader } from "./host_reading.ts";
+import { readMemoryOfAll } from "./process_sample.ts";
 import { type LoadSample, pointsOf, SAMPLE_EVERY_MS } from "./sample.ts";
 
 export interface SamplerOptions {
@@ -30,7 +31,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** How long each tier is kept. */
-const KEEP_MS: Record<TierSeconds, number> = { 5: DAY_MS, 60: 14 * DAY_MS, 3_600: 400 * DAY_MS };
+export const KEEP_MS: Record<TierSeconds, number> = { 5: DAY_MS, 60: 14 * DAY_MS, 3_600: 400 * DAY_MS };
 /** How far back a regular roll-up looks; the first one of a start looks as far as the shorter tier is kept. */
 const ROLL_UP_BACK_MS: Record<60 | 3_600, number> = { 60: 5 * MINUTE_MS, 3_600: 2 * HOUR_MS };
 const PRUNE_BATCH = 20_000;
@@ -42,7 +43,7 @@ export class Sampler implements Service {
   /** Samples that could not be stored. */
   lost = 0;
   readonly #options: SamplerOptions;
-  #cpu: CpuTimes = readCpuTimes();
+  readonly #host = new HostReader();
   #rolledUpAtMs = 0;
   #prunedAtMs = 0;
 
@@ -79,9 +80,7 @@ export class Sampler implements Service {
   async #sample(now: Date): Promise<LoadSample> {
     const { instanceId, jobMetrics, slots, childPids } = this.#options;
     const { used, maxJobs, byAgent } = slots();
-    const cpu = readCpuTimes();
-    const ratio = cpuRatio(this.#cpu, cpu);
-    this.#cpu = cpu;
+    const { cpuRatio } = await this.#host.read();
     const startedAtMs = performance.now();
     const queue = await countQueued(this.#options.database).catch((error) => {
       this.#options.logger.debug("could not count what waits", { error });
@@ -93,8 +92,8 @@ export class Sampler implements Service {
       activeJobs: used,
       activeJobsByAgent: byAgent,
       maxJobs,
-      cpuRatio: ratio,
-      memoryBytes: await residentBytes(childPids()),
+      cpuRatio,
+      memoryBytes: (await readMemoryOfAll(childPids()))?.totalBytes ?? null,
       loadRatio: maxJobs === 0 ? 0 : used / maxJobs,
       queue,
       databaseMs: queue === null ? null : performance.now() - startedAtMs,

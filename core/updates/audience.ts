@@ -6,6 +6,16 @@ import { joinFrames } from "./sse.ts";
 
 export interface Client {
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  /** Null: nobody's right to listen can end. */
+  readonly access: StreamAccess | null;
+}
+
+/** By what right a client listens; looked at again while its stream is open. */
+export interface StreamAccess {
+  /** The same for clients of one key or session: they are asked about once. */
+  key: string;
+  /** False when the key was revoked or the session has ended. Throws when that can't be told now. */
+  isOpen: () => boolean | Promise<boolean>;
 }
 
 export interface AudienceOptions {

@@ -7,12 +7,14 @@
  * event it saw gets all events of its topics after it, in order, or `gap` (another instance, or events no longer kept).
  * Events are gathered for GATHER_MS (GATHER_MANY_MS with many clients) before they leave. A client that leaves more than
  * MAX_QUEUED_BYTES unread is dropped (its browser reconnects and resumes); one that goes away frees everything it held.
+ * A stream ends soon after its right ended: every RECHECK_MS all keys and sessions behind open streams are looked at again,
+ * and at once when one is known to have ended here (`endClosed`). While that can't be told, streams go on.
  * Events are those of this instance only.
  */
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
 import { runEvery } from "../lifecycle/run_every.ts";
-import { Audience, type Client } from "./audience.ts";
+import { Audience, type Client, type StreamAccess } from "./audience.ts";
 import { EventHistory, type PastEvent } from "./event_history.ts";
 import { encodeComment, encodeEvent, encodeRetry, joinFrames } from "./sse.ts";
 import { familyOf, HISTORY_LIMITS, type TopicFamily } from "./topics.ts";
@@ -32,12 +34,17 @@ export interface Subscription {
   replay?: readonly { event: string; data: unknown }[];
   /** The stream ends after an event of this name. */
   lastEvent?: string;
+  /** The stream ends when this does. */
+  access?: StreamAccess | null;
 }
 
 export type Subscribed = { ok: true; stream: ReadableStream<Uint8Array> } | { ok: false; maxClients: number };
 
 const MAX_QUEUED_BYTES = 524_288;
 const KEEP_ALIVE_MS = 15_000;
+const RECHECK_MS = 15_000;
+/** Keys and sessions that are looked at side by side. */
+const RECHECK_BATCH = 20;
 const GATHER_MS = 10;
 const MANY_CLIENTS = 100;
 const GATHER_MANY_MS = 100;
@@ -67,6 +74,8 @@ export class Hub implements Service {
       dispatch: historyOf("dispatch"),
       fleet: historyOf("fleet"),
       load: historyOf("load"),
+      rooms: historyOf("rooms"),
+      counts: historyOf("counts"),
     };
   }
 
@@ -92,7 +101,7 @@ export class Hub implements Service {
   }
 
   /** A stream of events as bytes. Cancelling it, as the server does when the client goes away, frees everything. */
-  subscribe({ topics, lastEventId, replay = [], lastEvent }: Subscription): Subscribed {
+  subscribe({ topics, lastEventId, replay = [], lastEvent, access = null }: Subscription): Subscribed {
     const { maxClients } = this.#options;
     if (this.#clientCount >= maxClients) return { ok: false, maxClients };
     const missed = lastEventId === null ? [] : this.missed(topics, lastEventId);
@@ -105,7 +114,10 @@ export class Hub implements Service {
     ];
     const seen = [...replay, ...(missed ?? [])];
     const isOver = lastEvent !== undefined && seen.some(({ event }) => event === lastEvent);
-    return { ok: true, stream: this.#stream(topics, lastEvent ?? null, joinFrames(frames), isOver) };
+    return {
+      ok: true,
+      stream: this.#stream({ topics, lastEvent: lastEvent ?? null, access }, joinFrames(frames), isOver),
+    };
   }
 
   /** The events of these topics after `lastEventId`, or null when that can't be told. */
@@ -130,8 +142,33 @@ export class Hub implements Service {
     const task = () => {
       for (const audience of [...this.#audiences.values()]) audience.send(ping);
     };
-    await runEvery({ everyMs: KEEP_ALIVE_MS, signal, task, onError });
+    await Promise.all([
+      runEvery({ everyMs: KEEP_ALIVE_MS, signal, task, onError }),
+      runEvery({ everyMs: RECHECK_MS, signal, task: () => this.endClosed(), onError }),
+    ]);
     this.end();
+  }
+
+  /** Ends the streams whose key or session has ended. Rejects when some could not be looked at, after all the others. */
+  async endClosed(): Promise<void> {
+    const accesses = new Map<string, StreamAccess>();
+    for (const { access } of this.#clients()) if (access) accesses.set(access.key, access);
+    const open = [...accesses.values()];
+    const failures: unknown[] = [];
+    for (let from = 0; from < open.length; from += RECHECK_BATCH) {
+      await Promise.all(
+        open.slice(from, from + RECHECK_BATCH).map(async ({ key, isOpen }) => {
+          try {
+            if (!await isOpen()) this.#closeAllOf(key);
+          } catch (error) {
+            failures.push(error);
+          }
+        }),
+      );
+    }
+    if (failures.length > 0) {
+      throw new Error(`${failures.length} keys or sessions can't be checked`, { cause: failures[0] });
+    }
   }
 
   /** Ends every stream; browsers reconnect to whatever serves then. */
@@ -142,9 +179,20 @@ export class Hub implements Service {
     }
   }
 
+  *#clients(): Iterable<Client> {
+    for (const { clients } of this.#audiences.values()) yield* clients;
+  }
+
+  #closeAllOf(accessKey: string): void {
+    for (const [key, audience] of [...this.#audiences]) {
+      for (const client of [...audience.clients]) {
+        if (client.access?.key === accessKey) this.#close(key, audience, client);
+      }
+    }
+  }
+
   #stream(
-    topics: readonly string[],
-    lastEvent: string | null,
+    { topics, lastEvent, access }: { topics: readonly string[]; lastEvent: string | null; access: StreamAccess | null },
     first: Uint8Array,
     isOver: boolean,
   ): ReadableStream<Uint8Array> {
@@ -157,7 +205,7 @@ export class Hub implements Service {
         if (isOver) return controller.close();
         const audience = this.#audienceOf(key, topics, lastEvent);
         audience.flush();
-        const client = { controller };
+        const client = { controller, access };
         audience.clients.add(client);
         this.#clientCount += 1;
         leave = () => this.#remove(key, audience, client);

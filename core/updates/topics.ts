@@ -5,6 +5,8 @@
  *   dispatch:<id>   `stage`, `state`, `log`, `end` of one dispatch
  *   fleet           `fleet`: slots, workers and LiveKit as this instance sees them, at most twice a second
  *   load            `load`: the newest sample, every 5 s
+ *   rooms           `rooms`: the rooms of the LiveKit server have changed; a hint, GET /api/v1/rooms has them
+ *   counts          `counts`: the figures beside the navigation
  *
  * Every stream begins with `hello`. `gap` says that events were missed: fetch anew what is shown.
  * Events are of the instance that serves the stream; changes that other instances make are not among them yet.
@@ -12,7 +14,7 @@
 
 const MAX_TOPICS = 20;
 const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-const TOPIC = new RegExp(`^(dispatches|fleet|load|dispatch:${UUID})$`);
+const TOPIC = new RegExp(`^(dispatches|fleet|load|rooms|counts|dispatch:${UUID})$`);
 
 /** Events kept per family of topics, for clients that resume: number and bytes. */
 export const HISTORY_LIMITS = {
@@ -20,13 +22,14 @@ export const HISTORY_LIMITS = {
   dispatch: { maxEvents: 4_000, maxBytes: 8_388_608 },
   fleet: { maxEvents: 20, maxBytes: 1_048_576 },
   load: { maxEvents: 20, maxBytes: 1_048_576 },
+  rooms: { maxEvents: 20, maxBytes: 65_536 },
+  counts: { maxEvents: 20, maxBytes: 65_536 },
 } as const;
 
 export type TopicFamily = keyof typeof HISTORY_LIMITS;
 
 export function familyOf(topic: string): TopicFamily {
-  if (topic === "dispatches" || topic === "fleet" || topic === "load") return topic;
-  return "dispatch";
+  return Object.hasOwn(HISTORY_LIMITS, topic) ? topic as TopicFamily : "dispatch";
 }
 
 export function dispatchTopic(dispatchId: string): string {
@@ -40,7 +43,10 @@ export function parseTopics(text: string): { ok: true; topics: string[] } | { ok
   if (topics.length > MAX_TOPICS) return { ok: false, message: `must name at most ${MAX_TOPICS} topics` };
   const unknown = topics.find((topic) => !TOPIC.test(topic));
   if (unknown !== undefined) {
-    return { ok: false, message: `"${unknown.slice(0, 80)}" is none of dispatches, fleet, load, dispatch:<id>` };
+    return {
+      ok: false,
+      message: `"${unknown.slice(0, 80)}" is none of dispatches, fleet, load, rooms, counts, dispatch:<id>`,
+    };
   }
   return { ok: true, topics };
 }

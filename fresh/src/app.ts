@@ -1,39 +1,34 @@
 /** The application: what is registered, in order, and the handler made from it. */
+import { STATUS_CODES } from "node:http";
+import { currentBuild } from "./asset.ts";
 import { type Build, EMPTY_BUILD } from "./build.ts";
-import type { ErrorRoute } from "./chain.ts";
-import {
-  type AnyComponent,
-  Context,
-  type FreshConfig,
-  type LayoutConfig,
-  type ResolvedFreshConfig,
-  type WebSocketHandlers,
-  type WebSocketOptions,
-} from "./context.ts";
-import type { HandlerFn, Method, Middleware, Route } from "./handlers.ts";
-import { renderDocument } from "./render_page.ts";
-import { dropBodyOfHead, joinPath, levelOf, plainError, requestUrl } from "./request.ts";
-import { answer, buildRouteTable, type Step } from "./route_table.ts";
+import { Context, type FreshConfig, reportUnhandled, type ResolvedFreshConfig } from "./context.ts";
+import type { WebSocketHandlers, WebSocketOptions } from "./context.ts";
+import { fileSteps } from "./file_routes.ts";
+import type { HandlerFn, Middleware, Route } from "./handlers.ts";
+import { HttpError } from "./http_error.ts";
+import { joinPath, levelOf } from "./paths.ts";
+import { renderDocument } from "./render.ts";
+import { RouteTable } from "./route_table.ts";
+import { ANY_METHOD, errorStep, type Handler, type LevelStep, type Link, routeSteps, type Step } from "./steps.ts";
 
 export type ListenOptions = Partial<Deno.ServeTcpOptions>;
 export type AppHandler = (req: Request, info?: Deno.ServeHandlerInfo) => Promise<Response>;
-type WrapHandler = (handler: AppHandler, basePath: string) => AppHandler;
 
-type StepBody = Step extends infer S ? (S extends Step ? Omit<S, "order"> : never) : never;
+/** Handlers for one method; all but the last call `ctx.next()`. */
+type AddRoute<State, Self> = (path: string, ...links: HandlerFn<unknown, State>[]) => Self;
 
 const buildOfApp = new WeakMap<object, Build>();
 
 /** Gives an app what the Builder made; called by generated entry points, before `handler()`. */
 export function setBuild<State>(app: App<State>, build: Build): void {
   buildOfApp.set(app, build);
+  currentBuild.id = build.id;
 }
-
-const FIRST_PORT = 8000;
-const LAST_PORT = 8019;
 
 export class App<State = Record<string, unknown>> {
   readonly config: Readonly<FreshConfig>;
-  #steps: Step[] = [];
+  readonly #steps: Step[] = [];
 
   constructor(config: FreshConfig = {}) {
     this.config = config;
@@ -43,32 +38,18 @@ export class App<State = Record<string, unknown>> {
   use(...middlewares: Middleware<State>[]): this;
   use(path: string, ...middlewares: Middleware<State>[]): this;
   use(first: string | Middleware<State>, ...rest: Middleware<State>[]): this {
-    const [level, middlewares] = typeof first === "string" ? [levelOf(first), rest] : [[], [first, ...rest]];
-    for (const run of middlewares) this.#add({ kind: "middleware", level, run: run as Middleware<unknown> });
-    return this;
+    const [path, runs] = typeof first === "string" ? [first, rest] : ["*", [first, ...rest]];
+    const level = levelOf(path);
+    return this.#add(...runs.map((run): LevelStep => ({ kind: "middleware", level, run: run as Link })));
   }
 
-  get(path: string, ...links: HandlerFn<unknown, State>[]): this {
-    return this.#method("GET", path, links);
-  }
-  post(path: string, ...links: HandlerFn<unknown, State>[]): this {
-    return this.#method("POST", path, links);
-  }
-  put(path: string, ...links: HandlerFn<unknown, State>[]): this {
-    return this.#method("PUT", path, links);
-  }
-  patch(path: string, ...links: HandlerFn<unknown, State>[]): this {
-    return this.#method("PATCH", path, links);
-  }
-  delete(path: string, ...links: HandlerFn<unknown, State>[]): this {
-    return this.#method("DELETE", path, links);
-  }
-  head(path: string, ...links: HandlerFn<unknown, State>[]): this {
-    return this.#method("HEAD", path, links);
-  }
-  all(path: string, ...links: HandlerFn<unknown, State>[]): this {
-    return this.#method(null, path, links);
-  }
+  readonly get: AddRoute<State, this> = (path, ...links) => this.#method("GET", path, links);
+  readonly post: AddRoute<State, this> = (path, ...links) => this.#method("POST", path, links);
+  readonly put: AddRoute<State, this> = (path, ...links) => this.#method("PUT", path, links);
+  readonly patch: AddRoute<State, this> = (path, ...links) => this.#method("PATCH", path, links);
+  readonly delete: AddRoute<State, this> = (path, ...links) => this.#method("DELETE", path, links);
+  readonly head: AddRoute<State, this> = (path, ...links) => this.#method("HEAD", path, links);
+  readonly all: AddRoute<State, this> = (path, ...links) => this.#method(ANY_METHOD, path, links);
 
   /** A GET route that upgrades to a WebSocket; 400 for other requests. */
   ws(path: string, handlers: WebSocketHandlers, options?: WebSocketOptions): this {
@@ -77,82 +58,76 @@ export class App<State = Record<string, unknown>> {
 
   /** What one route file stands for. */
   route(path: string, route: Route<State>): this {
-    return this.#add({ kind: "route", pattern: path, place: levelOf(path), route: route as Route<unknown> });
+    return this.#add(...routeSteps(joinPath(path), route as Route<unknown>));
   }
 
   /** Puts the routes directory in at this point, under `path`. */
   fsRoutes(path = "*"): this {
-    return this.#add({ kind: "files", base: joinPath("", path.replace(/\/?\*$/, "")) });
+    return this.#add({ kind: "files", base: levelOf(path) });
   }
 
-  /** Copies the other app's steps under `path`; its app wrapper and not-found handler go to the root. */
+  /** Copies the other app's steps under `path`; its not-found handler goes to the root. */
   mountApp(path: string, app: App<State>): this {
-    const prefix = levelOf(path);
-    for (const step of app.#steps) {
-      if (step.kind === "files") this.#add({ ...step, base: joinPath(path, step.base) });
-      else if (step.kind === "route") {
-        this.#add({ ...step, pattern: joinPath(path, step.pattern), place: [...prefix, ...step.place] });
-      } else if (step.kind === "app" || step.kind === "notFound") this.#add(step);
-      else this.#add({ ...step, level: [...prefix, ...step.level] });
-    }
-    return this;
+    return this.#add(...app.#steps.map((step): Step => {
+      if (step.kind === "files") return { ...step, base: levelOf(path, step.base) };
+      if (step.kind !== "route") return step.kind === "notFound" ? step : { ...step, level: levelOf(path, step.level) };
+      return { ...step, pattern: joinPath(path, step.pattern), place: joinPath(path, step.place) };
+    }));
   }
 
   notFound(route: Route<State> | Middleware<State>): this {
-    return this.#add({ kind: "notFound", level: [], route: route as ErrorRoute });
+    return this.#add(errorStep("notFound", "", route as Route<unknown> | Handler));
   }
   onError(path: string, route: Route<State> | Middleware<State>): this {
-    return this.#add({ kind: "error", level: levelOf(path), route: route as ErrorRoute });
-  }
-  layout(path: string, component: AnyComponent, config: LayoutConfig = {}): this {
-    return this.#add({ kind: "layout", level: levelOf(path), component, config });
-  }
-  appWrapper(component: AnyComponent): this {
-    return this.#add({ kind: "app", level: [], component });
+    return this.#add(errorStep("error", levelOf(path), route as Route<unknown> | Handler));
   }
 
   /** The route table is made now: register everything before. */
   handler(): AppHandler {
     const build = buildOfApp.get(this) ?? EMPTY_BUILD;
-    const config: ResolvedFreshConfig = {
-      root: build.root,
-      basePath: resolveBasePath(this.config),
-      mode: this.config.mode ?? build.mode,
-      trustProxy: this.config.trustProxy ?? false,
-    };
-    const table = buildRouteTable(this.#steps, build.routes, config.basePath);
+    const { basePath = "", mode = build.mode, trustProxy = false } = this.config;
+    const config: ResolvedFreshConfig = { root: build.root, basePath: levelOf(basePath), mode, trustProxy };
+    const steps = this.#steps.flatMap((step) => step.kind === "files" ? fileSteps(build.routes, step.base) : [step]);
+    const table = new RouteTable(steps, config.basePath);
     return async (req, info = NO_INFO) => {
-      const url = requestUrl(req, config.trustProxy);
-      const ctx = new Context<unknown>({ req, url, info, config, build, render: renderDocument });
-      try {
-        return dropBodyOfHead(req, await answer(ctx, table));
-      } catch (error) {
-        return dropBodyOfHead(req, plainError(error));
-      }
+      const internals = { build, scope: { app: null, layouts: [] }, render: renderDocument };
+      const ctx = new Context(req, requestUrl(req, trustProxy), info, config, internals);
+      const response = await table.answer(ctx).catch(plainError);
+      if (req.method !== "HEAD" || response.body === null) return response;
+      response.body.cancel().catch(reportUnhandled);
+      return new Response(null, response);
     };
   }
 
   /** Serves until the returned server is shut down; without `port` on the first free one of 8000..8019. */
-  listen(options: ListenOptions = {}, wrap: WrapHandler = (handler) => handler): Deno.HttpServer<Deno.NetAddr> {
-    const handler = wrap(this.handler(), resolveBasePath(this.config));
-    if (options.port !== undefined) return Deno.serve({ ...options, port: options.port }, handler);
-    for (let port = FIRST_PORT;; port++) {
-      try {
-        return Deno.serve({ ...options, port }, handler);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.AddrInUse) || port === LAST_PORT) throw error;
-      }
-    }
+  listen(options: ListenOptions = {}): Deno.HttpServer<Deno.NetAddr> {
+    return serve(options, this.handler());
   }
 
-  #method(method: Method | null, pattern: string, links: HandlerFn<unknown, State>[]): this {
-    const route = { method, links: links as HandlerFn<unknown, unknown>[] };
-    return this.#add({ kind: "route", pattern, place: levelOf(pattern), route });
+  #method(method: string, path: string, links: HandlerFn<unknown, State>[]): this {
+    if (links.length === 0) throw new Error(`Cannot add route "${path}": it has no handler`);
+    const pattern = joinPath(path);
+    return this.#add({ kind: "route", pattern, place: pattern, method, isStrict: true, links: links as Link[] });
   }
 
-  #add(step: StepBody): this {
-    this.#steps.push({ ...step, order: this.#steps.length });
+  #add(...steps: Step[]): this {
+    this.#steps.push(...steps);
     return this;
+  }
+}
+
+const FIRST_PORT = 8000;
+const LAST_PORT = 8019;
+
+/** Without `port` on the first free one of the range. */
+export function serve({ port, ...options }: ListenOptions, handler: AppHandler): Deno.HttpServer<Deno.NetAddr> {
+  if (port !== undefined) return Deno.serve({ ...options, port }, handler);
+  for (let tried = FIRST_PORT;; tried++) {
+    try {
+      return Deno.serve({ ...options, port: tried }, handler);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse) || tried === LAST_PORT) throw error;
+    }
   }
 }
 
@@ -161,6 +136,26 @@ const NO_INFO: Deno.ServeHandlerInfo = {
   completed: Promise.resolve(),
 };
 
-function resolveBasePath({ basePath = "" }: FreshConfig): string {
-  return basePath.replace(/\/+$/, "");
+/** The request's URL with runs of slashes collapsed; behind a trusted proxy with the host and scheme the client used. */
+function requestUrl({ url: text, headers }: Request, isProxyTrusted: boolean): URL {
+  const url = new URL(text);
+  url.pathname = url.pathname.replace(/\/{2,}/g, "/");
+  if (!isProxyTrusted) return url;
+  const [host, scheme] = ["host", "proto"].map((name) => headers.get(`x-forwarded-${name}`)?.split(",")[0]?.trim());
+  if (host) {
+    url.port = "";
+    url.host = host;
+  }
+  if (scheme === "http" || scheme === "https") url.protocol = scheme;
+  return url;
+}
+
+/** The answer to an error that no error page took. */
+function plainError(error: unknown): Response {
+  if (error instanceof HttpError) {
+    const { status, message } = error;
+    return new Response(message === "" ? STATUS_CODES[status] : message, { status });
+  }
+  reportUnhandled(error);
+  return new Response("Internal server error", { status: 500 });
 }

@@ -1,15 +1,14 @@
-/**
- * A build: what the Builder found and made, as an app uses it. Without one an app has no file routes, no islands and no
- * static files.
- */
+/** A build: what the Builder found and made. Without one an app has no file routes, no islands and no static files. */
+import { resolve } from "node:path";
+
 export interface BuildFile {
   /** URL path without the base path, e.g. `/styles.css`. */
   path: string;
   hash: string;
-  /** Where the bytes are: a file, or memory. */
-  source: URL | Uint8Array<ArrayBuffer>;
-  /** The path itself names the content, so it may be cached for ever. */
-  immutable: boolean;
+  /** The bytes, or the path of a file. */
+  source: string | Uint8Array<ArrayBuffer>;
+  /** The URL path itself names the content, so it may be cached for ever. */
+  isImmutable: boolean;
 }
 
 /** A server component that is also a browser module: where the browser finds it. */
@@ -19,51 +18,53 @@ export interface Island {
   src: string;
 }
 
-export interface Build {
+/** A build as the Builder hands it over, as JSON on disk; there its paths of files are relative. */
+export interface Snapshot {
   /** Changes with any content that a browser may have cached. */
   id: string;
   mode: "development" | "production";
   root: string;
-  /** Paths relative to the routes directory, with "/". */
-  routes: readonly { path: string; module: Record<string, unknown> }[];
-  islandByComponent: ReadonlyMap<unknown, Island>;
-  fileByPath: ReadonlyMap<string, BuildFile>;
   /** URL path of the browser's entry module. */
   client: string | null;
   /** Browser modules that the key's module imports statically, for preloading. */
-  imports: Record<string, readonly string[]>;
+  imports: Record<string, string[]>;
+  /** Paths relative to the routes directory, with "/". */
+  routes: string[];
+  /** URL paths of the islands' modules. */
+  islands: string[];
+  files: BuildFile[];
 }
 
-/** A build as the Builder hands it over: in memory, or as the JSON of `_fresh/snapshot.js`. */
-export interface Snapshot extends Pick<Build, "id" | "mode" | "root" | "client" | "imports"> {
-  routes: { path: string }[];
-  islands: { name: string; src: string }[];
-  /** A text is a URL relative to the snapshot. */
-  files: (Omit<BuildFile, "source"> & { source: string | Uint8Array<ArrayBuffer> })[];
+/** A build as an app uses it. */
+export interface Build extends Omit<Snapshot, "routes" | "islands" | "files"> {
+  routes: readonly { path: string; module: Record<string, unknown> }[];
+  islandByComponent: ReadonlyMap<unknown, Island>;
+  fileByPath: ReadonlyMap<string, BuildFile>;
 }
 
-/** `modules` are those of the routes, then those of the islands. Throws when an island module exports no component. */
+/**
+ * `modules` are those of the routes, then those of the islands; relative paths start at the directory `base`. Throws
+ * when an island module exports no component.
+ */
 export function readSnapshot(snapshot: Snapshot, modules: Record<string, unknown>[], base: string): Build {
-  const islandByComponent = new Map<unknown, Island>();
-  snapshot.islands.forEach(({ name, src }, index) => {
-    const exported = Object.entries(modules[snapshot.routes.length + index] ?? {});
-    const components = exported.filter(([, value]) => typeof value === "function");
-    if (components.length === 0) throw new Error(`Cannot use island "${name}": it exports no component`);
-    for (const [exportName, component] of components) islandByComponent.set(component, { exportName, src });
-  });
-  const files = snapshot.files.map((file): BuildFile => (
-    { ...file, source: typeof file.source === "string" ? new URL(file.source, base) : file.source }
-  ));
+  const { routes, islands, files, root, ...facts } = snapshot;
   return {
-    ...snapshot,
-    routes: snapshot.routes.map(({ path }, index) => ({ path, module: modules[index] ?? {} })),
-    islandByComponent,
-    fileByPath: new Map(files.map((file) => [file.path, file])),
+    ...facts,
+    root: resolve(base, root),
+    routes: routes.map((path, index) => ({ path, module: modules[index] ?? {} })),
+    islandByComponent: new Map(islands.flatMap((src, index) => islandsOf(src, modules[routes.length + index] ?? {}))),
+    fileByPath: new Map(files.map(({ source, ...file }) => {
+      const located = typeof source === "string" ? resolve(base, source) : source;
+      return [file.path, { ...file, source: located }];
+    })),
   };
 }
 
-export const EMPTY_BUILD: Build = readSnapshot(
-  { id: "none", mode: "production", root: "", client: null, imports: {}, routes: [], islands: [], files: [] },
-  [],
-  "file:///",
-);
+function islandsOf(src: string, module: Record<string, unknown>): [component: unknown, Island][] {
+  const components = Object.entries(module).filter(([, value]) => typeof value === "function");
+  if (components.length === 0) throw new Error(`Cannot use island ${src}: it exports no component`);
+  return components.map(([exportName, component]) => [component, { exportName, src }]);
+}
+
+const NOTHING = { routes: [], islandByComponent: new Map(), fileByPath: new Map() };
+export const EMPTY_BUILD: Build = { id: "none", mode: "production", root: "", client: null, imports: {}, ...NOTHING };

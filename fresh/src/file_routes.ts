@@ -1,113 +1,75 @@
 /** Turns the files of the routes directory into what an app registers by hand. */
 import type { Build } from "./build.ts";
-import type { AnyComponent, LayoutConfig } from "./context.ts";
-import type { Middleware, Route, RouteConfig, RouteHandler } from "./handlers.ts";
-import type { LevelStep } from "./chain.ts";
+import type { AnyComponent, LayoutConfig, Route } from "./handlers.ts";
+import { joinPath, levelOf } from "./paths.ts";
+import { appStep, errorStep, layoutStep, type LevelStep, type Link, type RouteStep, routeSteps } from "./steps.ts";
 
-export interface FileRoute {
-  pattern: string;
-  /** The directory it lies in: it belongs to this level, whatever its pattern. */
-  directory: readonly string[];
-  route: Route<unknown>;
-}
-
-export type FileStep = LevelStep extends infer Step ? (Step extends LevelStep ? Omit<Step, "order"> : never) : never;
-
-/** Special files of all directories, and the routes, most specific first. Throws when a file exports nothing of use. */
-export function readFileRoutes(routes: Build["routes"]): { steps: FileStep[]; routes: FileRoute[] } {
-  const steps: FileStep[] = [];
-  const found: { sortKey: string[]; route: FileRoute }[] = [];
-  for (const { path, module } of routes) {
-    const segments = path.replace(/\.[^./]+$/, "").split("/").map(patternSegment);
-    const name = segments.pop() ?? "";
-    const step = readSpecialFile(path, name, segments, module);
-    if (step === null) {
-      const route = readRoute(path, segments, name, module);
-      found.push({ sortKey: route.pattern.split("/"), route });
-    } else steps.push(...step);
+/** Special files of all directories, then the routes, most specific first. Throws when a file exports nothing of use. */
+export function fileSteps(files: Build["routes"], base: string): (LevelStep | RouteStep)[] {
+  const levelSteps: LevelStep[] = [];
+  const routes: RouteStep[] = [];
+  for (const { path, module } of files) {
+    const directory = path.replace(/\.[^./]+$/, "").split("/");
+    const name = directory.pop() ?? "";
+    const level = levelOf(base, ...directory.map(patternSegment));
+    const special = readSpecialFile(path, name, level, module);
+    if (special !== null) levelSteps.push(...special.map((step) => ({ ...step, isOfFiles: true })));
+    else {
+      const route = routeOf(path, module);
+      const pattern = joinPath(base, route.config?.routeOverride ?? filePattern(directory, name));
+      routes.push(...routeSteps(pattern, route, level));
+    }
   }
-  found.sort((a, b) => compareSpecificity(a.sortKey, b.sortKey));
-  return { steps, routes: found.map(({ route }) => route) };
+  const byKey = Map.groupBy(routes, sortKey);
+  return [...levelSteps, ...[...byKey.keys()].sort().flatMap((key) => byKey.get(key) ?? [])];
 }
 
 /** The URL pattern of a file, e.g. `items/[id]/edit` → `/items/:id/edit`; groups `(name)` do not show. */
 export function filePattern(directory: readonly string[], name: string): string {
-  const segments = [...directory, ...(name === "index" ? [] : [name])];
-  const visible = segments.filter((segment) => !/^\(.*\)$/.test(segment));
-  return "/" + visible.map(patternSegment).join("/");
+  const visible = directory.filter((segment) => !/^\(.*\)$/.test(segment));
+  return joinPath(...visible.map(patternSegment), name === "index" ? "" : patternSegment(name));
 }
 
 function patternSegment(segment: string): string {
   return segment.replace(/\[\.\.\.(\w+)\]/g, ":$1*").replace(/\[(\w+)\]/g, ":$1");
 }
 
-function readSpecialFile(
-  path: string,
-  name: string,
-  level: readonly string[],
-  module: Record<string, unknown>,
-): FileStep[] | null {
+type Module = Record<string, unknown>;
+
+function readSpecialFile(path: string, name: string, level: string, module: Module): LevelStep[] | null {
   switch (name) {
     case "_app":
-      return [{ kind: "app", level: [], component: component(path, module) }];
+      return [appStep(functionOf<AnyComponent>(path, module.default))];
     case "_layout":
-      return [{ kind: "layout", level, component: component(path, module), config: configOf<LayoutConfig>(module) }];
-    case "_middleware": {
-      const middlewares = [module.default ?? module.handler ?? module.handlers].flat();
-      if (!middlewares.every((run) => typeof run === "function")) {
-        throw new Error(`Cannot use routes/${path}: it must export a function or an array of functions`);
-      }
-      return middlewares.map((run) => ({ kind: "middleware", level, run: run as Middleware<unknown> }));
-    }
+      return [layoutStep(level, functionOf<AnyComponent>(path, module.default), (module.config ?? {}) as LayoutConfig)];
+    case "_middleware":
+      return [module.default ?? module.handler ?? module.handlers].flat()
+        .map((run) => ({ kind: "middleware", level, run: functionOf<Link>(path, run) }));
     case "_error":
     case "_500":
-      return [{ kind: "error", level, route: routeOf(path, module) }];
+      return [errorStep("error", level, routeOf(path, module))];
     case "_404":
-      return [{ kind: "notFound", level, route: routeOf(path, module) }];
+      return [errorStep("notFound", level, routeOf(path, module))];
     default:
       return null;
   }
 }
 
-function readRoute(path: string, directory: string[], name: string, module: Record<string, unknown>): FileRoute {
-  const route = routeOf(path, module);
-  return { pattern: route.config?.routeOverride ?? filePattern(directory, name), directory, route };
-}
-
-function routeOf(path: string, module: Record<string, unknown>): Route<unknown> {
-  const handler = (module.handler ?? module.handlers) as RouteHandler<unknown, unknown> | undefined;
-  if (handler === undefined && module.default === undefined && module.config === undefined) {
+function routeOf(path: string, { handler, handlers = handler, default: component, config }: Module): Route<unknown> {
+  if (handlers === undefined && component === undefined && config === undefined) {
     throw new Error(`Cannot use routes/${path}: it exports neither a handler nor a default component nor config`);
   }
-  return {
-    ...(handler === undefined ? {} : { handler }),
-    ...(module.default === undefined ? {} : { component: component(path, module) }),
-    config: configOf<RouteConfig>(module),
-  };
+  const route = { handler: handlers, component: component && functionOf(path, component), config: config ?? {} };
+  return route as Route<unknown>;
 }
 
-function component(path: string, module: Record<string, unknown>): AnyComponent {
-  if (typeof module.default !== "function") {
-    throw new Error(`Cannot use routes/${path}: its default export is no component`);
-  }
-  return module.default as AnyComponent;
-}
-
-function configOf<Config extends object>(module: Record<string, unknown>): Config {
-  return (module.config ?? {}) as Config;
+function functionOf<Kind>(path: string, value: unknown): Kind {
+  if (typeof value === "function") return value as Kind;
+  throw new Error(`Cannot use routes/${path}: its export is no function`);
 }
 
 /** Plain names before `[param]` before `[...rest]`, segment by segment; the order of files never matters. */
-function compareSpecificity(a: readonly string[], b: readonly string[]): number {
-  for (let index = 0; index < Math.max(a.length, b.length); index++) {
-    const left = a[index] ?? "";
-    const right = b[index] ?? "";
-    if (left !== right) return rank(left) - rank(right) || (left < right ? -1 : 1);
-  }
-  return 0;
-}
-
-function rank(segment: string): number {
-  if (/:\w+\*/.test(segment) || segment === "*") return 2;
-  return segment.includes(":") ? 1 : 0;
+function sortKey({ pattern }: RouteStep): string {
+  const rankOf = (segment: string) => /:\w+\*|^\*$/.test(segment) ? 2 : segment.includes(":") ? 1 : 0;
+  return pattern.replace(/[^/]+/g, (segment) => rankOf(segment) + segment);
 }

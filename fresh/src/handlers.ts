@@ -1,6 +1,6 @@
 /** What a route is made of: handlers, page data, components and their types. */
 import type { ComponentChildren, ComponentType } from "preact";
-import type { AnyComponent, Context, LayoutConfig } from "./context.ts";
+import type { Context } from "./context.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
 
@@ -23,19 +23,24 @@ export type RouteData<H> = H extends (...args: never[]) => unknown ? DataOf<Retu
   : { [M in keyof H]: H[M] extends (...args: never[]) => unknown ? DataOf<ReturnType<H[M]>> : never }[keyof H];
 type DataOf<Result> = Awaited<Result> extends infer R ? (R extends PageResponse<infer Data> ? Data : never) : never;
 
+type ContextProps = "url" | "req" | "params" | "route" | "state" | "config" | "info" | "error" | "isPartial";
+
 /** What pages, layouts, error pages and `_app` get; `Component` renders what is inside a layout or `_app`. */
-export interface PageProps<Data = unknown, State = unknown> extends
-  Pick<
-    Context<State>,
-    "url" | "req" | "params" | "route" | "state" | "config" | "info" | "error" | "isPartial"
-  > {
+export interface PageProps<Data = unknown, State = unknown> extends Pick<Context<State>, ContextProps> {
   data: Data;
   Component: ComponentType;
 }
 
-export type PageComponent<Data, State> = (
-  props: PageProps<Data, State>,
-) => ComponentChildren | Response | Promise<ComponentChildren | Response>;
+type PageResult = ComponentChildren | Response;
+export type PageComponent<Data, State> = (props: PageProps<Data, State>) => PageResult | Promise<PageResult>;
+
+/** A page, layout or app wrapper whose props were checked where it was written (`define.page`). */
+export type AnyComponent = (props: never) => unknown;
+
+export interface LayoutConfig {
+  skipAppWrapper?: boolean;
+  skipInheritedLayouts?: boolean;
+}
 
 export interface RouteConfig extends LayoutConfig {
   /** A URL pattern that takes the place of the one made from the file's name. */
@@ -44,34 +49,26 @@ export interface RouteConfig extends LayoutConfig {
 
 /** What one route file stands for. */
 export interface Route<State> {
-  /** Gets `PageProps`; that its data are those of its handlers is checked where it is defined (`define.page`). */
   component?: AnyComponent;
   handler?: RouteHandler<unknown, State>;
   config?: RouteConfig;
 }
 
 /** Has the route's component rendered with `data`. */
-export function page(): PageResponse<undefined>;
-export function page<Data>(data: Data, init?: { status?: number; headers?: HeadersInit }): PageResponse<Data>;
-export function page(data?: unknown, init: { status?: number; headers?: HeadersInit } = {}): PageResponse<unknown> {
-  return { data, ...init };
-}
-
-export interface Define<State> {
-  handlers<H extends RouteHandler<unknown, State>>(handlers: H): H;
-  page<H = never>(
-    component: PageComponent<[H] extends [never] ? unknown : RouteData<H>, State>,
-  ): PageComponent<[H] extends [never] ? unknown : RouteData<H>, State>;
-  layout(component: PageComponent<unknown, State>): PageComponent<unknown, State>;
-  middleware<M extends MiddlewareFn<State> | MiddlewareFn<State>[]>(middleware: M): M;
+export function page<Data = undefined>(data?: Data, init: Omit<PageResponse<Data>, "data"> = {}): PageResponse<Data> {
+  return { data: data as Data, ...init };
 }
 
 /** Typed identity functions: they answer their argument and exist for its types only. */
+export interface Define<State> {
+  handlers<H extends RouteHandler<unknown, State>>(handlers: H): H;
+  page<H = never>(component: DataPage<H, State>): DataPage<H, State>;
+  layout(component: PageComponent<unknown, State>): PageComponent<unknown, State>;
+  middleware<M extends MiddlewareFn<State> | MiddlewareFn<State>[]>(middleware: M): M;
+}
+type DataPage<H, State> = PageComponent<[H] extends [never] ? unknown : RouteData<H>, State>;
+
 export function createDefine<State>(): Define<State> {
-  return {
-    handlers: (handlers) => handlers,
-    page: (component) => component,
-    layout: (component) => component,
-    middleware: (middleware) => middleware,
-  };
+  const same = <Value>(value: Value): Value => value;
+  return { handlers: same, page: same, layout: same, middleware: same };
 }

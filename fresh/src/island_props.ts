@@ -1,20 +1,22 @@
-/**
- * Island props on their way to the browser: one text for the whole page, so that shared references (a signal given to
- * two islands) stay shared. Kinds that would arrive broken are refused here, with the path to the value.
- */
+/** Island props on their way to the browser. Kinds that would arrive broken are refused here, with the path to the value. */
 import { Signal } from "@preact/signals";
 import { DevalueError, stringify } from "devalue";
-import { isValidElement } from "preact";
+import { type ComponentChildren, isValidElement, type VNode } from "preact";
+import type { PageState } from "./markers.ts";
 
-/** Stands in serialised props for server-rendered content that the browser adopts from the document. */
-export class SlotReference {
-  constructor(readonly id: number) {}
+/** A prop that the server renders and the browser adopts from the document; `isShown` once an island has rendered it. */
+export class SlotContent {
+  isShown = false;
+
+  constructor(readonly id: number, readonly children: ComponentChildren) {}
 }
 
-export interface PageState {
-  buildId: string;
-  islands: { src: string; exportName: string; props: Record<string, unknown> }[];
-}
+const REDUCERS: Record<string, (value: unknown) => unknown> = {
+  Signal: (value) => value instanceof Signal && [value.peek()],
+  Slot: (value) => isElement(value) && value.props.slot instanceof SlotContent && [value.props.slot.id],
+  // A reducer can refuse a value only by handing on another that is refused, with the path of the first.
+  unsupported: (value) => isUnsupported(value) && Symbol("unsupported"),
+};
 
 /** Text that is safe inside a script element. Throws TypeError naming the island and the path of an unsupported value. */
 export function serializeState(state: PageState): string {
@@ -28,23 +30,14 @@ export function serializeState(state: PageState): string {
   }
 }
 
-const REDUCERS: Record<string, (value: unknown) => unknown> = {
-  Signal: (value) => value instanceof Signal && [value.peek()],
-  Slot: (value) => value instanceof SlotReference && [value.id],
-  unsupported: (value) => isUnsupported(value) && UNSUPPORTED,
-};
-
-/** A reducer can refuse a value only by handing on another that is refused, with the path of the first. */
-const UNSUPPORTED = Symbol("unsupported");
-
+/** Kinds that would arrive broken and that devalue lets through. */
 function isUnsupported(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  if (isElement(value) || value instanceof URLSearchParams) return true;
   if (ArrayBuffer.isView(value)) return !(value instanceof Uint8Array);
-  return Object.getPrototypeOf(value) === null;
+  return isElement(value) || Object.getPrototypeOf(value) === null;
 }
 
 /** Preact's own test takes objects without a prototype for elements. */
-export function isElement(value: unknown): boolean {
-  return isValidElement(value) && Object.hasOwn(value as object, "constructor");
+export function isElement(value: unknown): value is VNode<Record<string, unknown>> {
+  return isValidElement(value) && Object.hasOwn(value, "constructor");
 }

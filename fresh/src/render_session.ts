@@ -5,23 +5,18 @@
  */
 import { type ComponentChildren, type ComponentType, Fragment, h, options, type VNode } from "preact";
 import { renderToString } from "preact-render-to-string";
-import { currentBuild } from "./asset.ts";
-import { flattenHead, type HeadElement } from "./head_elements.ts";
-import { isElement, type PageState, SlotReference } from "./island_props.ts";
-import { navigationProps } from "./links.ts";
 import type { Build, Island } from "./build.ts";
-import { closeMarker, type MarkerKind, openMarker, SLOT_ATTRIBUTE } from "./markers.ts";
+import { type HeadElement, headElements } from "./head.ts";
+import { isElement, SlotContent } from "./island_props.ts";
+import { navigationProps } from "./links.ts";
+import type { MarkerKind, PageState } from "./markers.ts";
 import { Head, Partial } from "./runtime.ts";
 
-type Props = Record<string, unknown>;
+type Props = Record<string, unknown> & { children?: ComponentChildren };
 type AnyVNode = VNode<Props> & { __?: AnyVNode | null };
 
-interface PreactOptions {
-  __b?: (vnode: AnyVNode) => void;
-}
-
 let session: RenderSession | null = null;
-const hooks = options as PreactOptions;
+const hooks = options as { __b?: (vnode: AnyVNode) => void };
 const earlierHook = hooks.__b;
 hooks.__b = (vnode) => {
   session?.beforeRender(vnode);
@@ -33,103 +28,74 @@ export const HEAD_PLACE = "<!--fresh:head-->";
 
 export class RenderSession {
   readonly islands: PageState["islands"] = [];
-  readonly partials = new Set<string>();
-  readonly headElements: HeadElement[] = [];
-  /** The children of the app's own `<head>`, once it has rendered. */
-  ownHead: ComponentChildren = null;
-  hasClientNavigation = false;
-  readonly #build: Build;
-  readonly #url: URL;
-  readonly #slots: ComponentChildren[] = [];
-  readonly #shownSlots = new Set<number>();
+  /** Those of the app's own `<head>`, and those of `<Head>`. */
+  readonly head: { own: HeadElement[]; added: HeadElement[] } = { own: [], added: [] };
+  /** The page has islands, partials or client navigation. */
+  needsScript = false;
+  readonly #partials = new Set<string>();
+  readonly #slots: SlotContent[] = [];
 
-  constructor(build: Build, url: URL) {
-    this.#build = build;
-    this.#url = url;
-  }
+  constructor(readonly build: Build, readonly url: URL) {}
 
   render(vnode: ComponentChildren): string {
-    const outer = session;
-    const outerBuildId = currentBuild.id;
     session = this;
-    currentBuild.id = this.#build.id;
     try {
       return renderToString(h(Fragment, null, vnode));
     } finally {
-      session = outer;
-      currentBuild.id = outerBuildId;
+      session = null;
     }
   }
 
-  /** Slots that no island showed, each in a template; rendering them may bring more islands with slots. */
+  /** Slots that no island showed. Rendering them may bring more islands with slots, which this loop meets, too. */
   renderHiddenSlots(): string {
     let html = "";
-    for (let id = 0; id < this.#slots.length; id++) {
-      if (this.#shownSlots.has(id)) continue;
-      html += `<template ${SLOT_ATTRIBUTE}="${id}">${
-        this.render(h(Slot, { id, children: this.#slots[id] }))
-      }</template>`;
+    for (const slot of this.#slots) {
+      if (!slot.isShown) html += `<template>${this.render(h(Slot, { slot }))}</template>`;
     }
     return html;
   }
 
   beforeRender(vnode: AnyVNode): void {
-    const { type } = vnode;
+    const type: unknown = vnode.type;
     if (typeof type === "string") return this.#beforeElement(vnode, type);
-    if ((type as unknown) === Head) return this.#takeHead(vnode);
-    if ((type as unknown) === Partial) return this.#markPartial(vnode);
-    const island = this.#build.islandByComponent.get(type);
-    if (island !== undefined && !isInsideIsland(vnode, "up to a slot")) {
-      this.#markIsland(vnode, island, type as ComponentType<Props>);
-    }
-  }
-
-  showSlot(id: number): void {
-    this.#shownSlots.add(id);
+    if (type === Head) {
+      this.head.added.push(...headElements(vnode.props.children));
+      vnode.props = { children: null };
+    } else if (type === Partial) this.#markPartial(vnode, String(vnode.props.name));
+    const island = this.build.islandByComponent.get(type);
+    if (island !== undefined && !isInsideIsland(vnode)) this.#markIsland(vnode, island);
   }
 
   #beforeElement(vnode: AnyVNode, type: string): void {
-    const props = vnode.props = navigationProps(type, vnode.props, this.#url);
-    if (type === "head" && this.ownHead === null) {
-      this.ownHead = (props.children as ComponentChildren) ?? [];
-      vnode.props = { ...props, children: raw(HEAD_PLACE) };
-    }
-    const navigation = props["f-client-nav"];
-    if (navigation !== undefined && String(navigation) !== "false") this.hasClientNavigation = true;
+    const props = vnode.props = navigationProps(type, vnode.props, this.url);
+    if ("f-client-nav" in props && props["f-client-nav"] !== "false") this.needsScript = true;
+    if (type !== "head") return;
+    this.head.own.push(...headElements(props.children));
+    vnode.props = { ...props, children: raw(HEAD_PLACE) };
   }
 
-  #takeHead(vnode: AnyVNode): void {
-    this.headElements.push(...flattenHead(vnode.props.children as ComponentChildren));
-    become(vnode, Fragment, {});
+  #markPartial(vnode: AnyVNode, name: string): void {
+    if (isInsideIsland(vnode)) throw new Error(`Cannot render <Partial name="${name}"> inside an island`);
+    if (this.#partials.has(name)) throw new Error(`Cannot render two partials of the name "${name}" on one page`);
+    this.#partials.add(name);
+    this.needsScript = true;
+    vnode.props = { name, children: marked("partial", name, vnode.props.children) };
   }
 
-  #markPartial(vnode: AnyVNode): void {
-    const name = String(vnode.props.name);
-    if (isInsideIsland(vnode, "through slots")) {
-      throw new Error(`Cannot render <Partial name="${name}"> inside an island`);
-    }
-    if (this.partials.has(name)) throw new Error(`Cannot render two partials of the name "${name}" on one page`);
-    this.partials.add(name);
-    become(vnode, Fragment, { children: marked("partial", name, vnode.props.children as ComponentChildren) });
-  }
-
-  #markIsland(vnode: AnyVNode, { src, exportName }: Island, component: ComponentType<Props>): void {
-    const id = this.islands.length;
-    const sent: Props = {};
-    const shown: Props = {};
-    // The place in the list is taken before the island renders: its slots may hold further islands.
-    this.islands.push({ src, exportName, props: sent });
+  #markIsland(vnode: AnyVNode, { src, exportName }: Island): void {
+    const props: Props = {};
     for (const [name, value] of Object.entries(vnode.props)) {
-      if (value === undefined && name === "children") continue;
-      if (!isSlot(name, value)) {
-        sent[name] = shown[name] = value;
-        continue;
+      if (!isSlot(name, value)) props[name] = value;
+      else {
+        const slot = new SlotContent(this.#slots.length, value as ComponentChildren);
+        this.#slots.push(slot);
+        props[name] = h(Slot, { slot });
       }
-      const slotId = this.#slots.push(value as ComponentChildren) - 1;
-      sent[name] = new SlotReference(slotId);
-      shown[name] = h(Slot, { id: slotId, children: value as ComponentChildren });
     }
-    become(vnode, IslandBody, { id, component, props: shown });
+    this.needsScript = true;
+    const id = this.islands.push({ src, exportName, props }) - 1;
+    const body = { id, component: vnode.type as ComponentType<Props>, props };
+    Object.assign(vnode, { type: IslandBody, props: body });
   }
 }
 
@@ -139,29 +105,24 @@ function isSlot(name: string, value: unknown): boolean {
 }
 
 /** A slot's content is the server's own, though an island lies around it. */
-function isInsideIsland(vnode: AnyVNode, slots: "through slots" | "up to a slot"): boolean {
-  for (let parent = vnode.__; parent; parent = parent.__) {
-    if ((parent.type as unknown) === IslandBody) return true;
-    if ((parent.type as unknown) === Slot && slots === "up to a slot") return false;
-  }
-  return false;
+function isInsideIsland(vnode: AnyVNode): boolean {
+  let parent = vnode.__;
+  while (parent && ![IslandBody, Slot].includes(parent.type as never)) parent = parent.__;
+  return (parent?.type as unknown) === IslandBody;
 }
 
 function IslandBody({ id, component, props }: { id: number; component: ComponentType<Props>; props: Props }) {
   return marked("island", String(id), h(component, props));
 }
 
-function Slot({ id, children }: { id: number; children?: ComponentChildren }) {
-  session?.showSlot(id);
-  return marked("slot", String(id), children);
-}
-
-function become(vnode: AnyVNode, type: unknown, props: object): void {
-  Object.assign(vnode, { type, props });
+function Slot({ slot }: { slot: SlotContent }): ComponentChildren {
+  slot.isShown = true;
+  return marked("slot", String(slot.id), slot.children);
 }
 
 function marked(kind: MarkerKind, name: string, children: ComponentChildren): ComponentChildren {
-  return [raw(`<!--${openMarker(kind, name)}-->`), children, raw(`<!--${closeMarker(kind, name)}-->`)];
+  const marker = `fresh:${kind}:${encodeURIComponent(name)}`;
+  return [raw(`<!--${marker}-->`), children, raw(`<!--/${marker}-->`)];
 }
 
 /** HTML as it is: the form that precompiled JSX takes, which needs no element around it. */

@@ -1,120 +1,94 @@
-/** From what was registered to the table of routes, each with its chain; and the answer of one request. */
-import type { Build } from "./build.ts";
-import { type Chain, composeChain, covers, type LevelStep } from "./chain.ts";
+/**
+ * Finds the route of a URL and answers with its chain. Fixed paths first, by exact match with or without one trailing
+ * slash; then patterns in registration order: the first that matches wins, even if it lacks the method.
+ */
+import { STATUS_CODES } from "node:http";
 import type { Context } from "./context.ts";
-import { type FileRoute, readFileRoutes } from "./file_routes.ts";
-import type { HandlerFn, Method, Route } from "./handlers.ts";
 import { HttpError } from "./http_error.ts";
-import { joinPath, levelOf } from "./request.ts";
-import { runRoute } from "./route_runner.ts";
-import { Router } from "./router.ts";
+import { joinPath } from "./paths.ts";
+import { ANY_METHOD, composeChain, covers, pickMethod } from "./steps.ts";
+import type { Chain, LevelStep, Link, RouteStep } from "./steps.ts";
 
-/** A route registered by hand, or one file. */
-export interface RouteStep {
-  kind: "route";
-  order: number;
+interface Entry {
   pattern: string;
-  /** Where it lies among the levels. */
-  place: readonly string[];
-  route: Route<unknown> | { method: Method | null; links: HandlerFn<unknown, unknown>[] };
+  chainByMethod: Map<string, Chain>;
+  isStrict: boolean;
 }
 
-export interface FilesStep {
-  kind: "files";
-  order: number;
-  base: string;
-}
+export class RouteTable {
+  readonly #fixed = new Map<string, Entry>();
+  readonly #patterns: { url: URLPattern; entry: Entry }[] = [];
+  readonly #rootSteps: LevelStep[] = [];
 
-export type Step = LevelStep | RouteStep | FilesStep;
-// Fractions put the files between the step `fsRoutes()` and the next one.
-const FILE_LEVEL = 0.25;
-const FILE_ROUTE = 0.5;
-
-export interface RouteTable {
-  router: Router;
-  /** The root level only, for what no route answers. */
-  rootChain: (leaf: HandlerFn<unknown, unknown>) => Chain;
-}
-
-export async function answer(ctx: Context<unknown>, { router, rootChain }: RouteTable): Promise<Response> {
-  let match;
-  try {
-    match = router.match(ctx.url.pathname);
-  } catch (error) {
-    return await rootChain(fail(new HttpError(400, "Malformed escape in the path", { cause: error })))(ctx);
+  /** Only what was registered before a route applies to it; the first registration of a method on a pattern wins. */
+  constructor(steps: readonly (LevelStep | RouteStep)[], basePath: string) {
+    const levelSteps: LevelStep[] = [];
+    const entries = new Map<string, Entry>();
+    for (const step of steps) {
+      if (step.kind !== "route") {
+        levelSteps.push(step);
+        continue;
+      }
+      const { method, isStrict, links } = step;
+      const pattern = joinPath(basePath, step.pattern);
+      const { chainByMethod } = entries.getOrInsert(pattern, { pattern, isStrict, chainByMethod: new Map() });
+      if (chainByMethod.has(ANY_METHOD) || chainByMethod.has(method)) continue;
+      chainByMethod.set(method, composeChain(levelSteps.filter((each) => covers(each, step)), links));
+    }
+    this.#rootSteps = levelSteps.filter(({ level }) => level === "");
+    for (const [pattern, entry] of entries) {
+      if (/[:*{}()?+\\]/.test(pattern)) this.#patterns.push({ url: new URLPattern({ pathname: pattern }), entry });
+      else this.#fixed.set(fixedKey(encodeURI(decodeURI(pattern))), entry);
+    }
   }
-  if (match === null) return await rootChain(fail(new HttpError(404)))(ctx);
-  const { entry, params } = match;
-  const method = ctx.req.method;
-  const chain = entry.chains.get(method) ?? (method === "HEAD" ? entry.chains.get("GET") : undefined) ??
-    entry.anyMethod;
-  if (chain !== null) {
-    ctx.params = params;
-    ctx.route = entry.pattern;
-    return await chain(ctx);
+
+  /** Rejects with what no error page took. */
+  answer(ctx: Context<unknown>): Promise<Response> {
+    const found = this.#find(ctx.url.pathname);
+    if (found === null) return this.#fail(ctx, 404);
+    const { pattern, chainByMethod, isStrict } = found.entry;
+    const chain = pickMethod((method) => chainByMethod.get(method), ctx) ?? chainByMethod.get(ANY_METHOD);
+    if (chain === undefined) {
+      if (!isStrict) return this.#fail(ctx, 404);
+      if (ctx.req.method !== "OPTIONS") return this.#fail(ctx, 405);
+      const headers = { allow: [...chainByMethod.keys()].join(", ") };
+      return this.#atRoot(ctx, () => new Response(null, { status: 204, headers }));
+    }
+    try {
+      ctx.params = decodeGroups(found.groups);
+    } catch {
+      return this.#fail(ctx, 400); // A malformed escape.
+    }
+    ctx.route = pattern;
+    return chain(ctx);
   }
-  if (!entry.isStrict) return await rootChain(fail(new HttpError(404)))(ctx);
-  const allow = [...entry.chains.keys()].join(", ");
-  if (method === "OPTIONS") return await rootChain(() => new Response(null, { status: 204, headers: { allow } }))(ctx);
-  return await rootChain(fail(new HttpError(405)))(ctx);
+
+  #find(pathname: string): { entry: Entry; groups: Record<string, string | undefined> } | null {
+    const fixed = this.#fixed.get(fixedKey(pathname));
+    if (fixed !== undefined) return { entry: fixed, groups: {} };
+    for (const { url, entry } of this.#patterns) {
+      const groups = url.exec({ pathname })?.pathname.groups;
+      if (groups !== undefined) return { entry, groups };
+    }
+    return null;
+  }
+
+  #fail(ctx: Context<unknown>, status: 400 | 404 | 405): Promise<Response> {
+    return this.#atRoot(ctx, () => Promise.reject(new HttpError(status, STATUS_CODES[status])));
+  }
+
+  /** Runs the root level only. */
+  #atRoot(ctx: Context<unknown>, link: Link): Promise<Response> {
+    return composeChain(this.#rootSteps, [link])(ctx);
+  }
 }
 
-function fail(error: HttpError): HandlerFn<unknown, unknown> {
-  return () => Promise.reject(error);
+function fixedKey(pathname: string): string {
+  return pathname.length > 1 ? pathname.replace(/\/$/, "") : pathname;
 }
 
-/** Replaces `fsRoutes()` by the files' special files and routes, which count as registered at that point. */
-function expandFiles(steps: readonly Step[], files: Build["routes"]): (LevelStep | RouteStep)[] {
-  return steps.flatMap((step) => {
-    if (step.kind !== "files") return [step];
-    const { order, base } = step;
-    const prefix = levelOf(base);
-    const read = readFileRoutes(files);
-    const levelSteps = read.steps.map((body) => {
-      const level = body.kind === "app" || body.kind === "notFound" ? body.level : [...prefix, ...body.level];
-      return { ...body, level, order: order + FILE_LEVEL } as LevelStep;
-    });
-    return [...levelSteps, ...read.routes.map((file) => fileStep(file, base, order + FILE_ROUTE))];
-  });
-}
-
-function fileStep({ pattern, directory, route }: FileRoute, base: string, order: number): RouteStep {
-  return { kind: "route", order, pattern: joinPath(base, pattern), place: [...levelOf(base), ...directory], route };
-}
-
-export function buildRouteTable(registered: readonly Step[], files: Build["routes"], basePath: string): RouteTable {
-  const steps = expandFiles(registered, files);
-  const router = new Router();
-  const levelSteps = steps.filter((step) => step.kind !== "route");
-  for (const step of steps) {
-    if (step.kind !== "route") continue;
-    // A file belongs to its directory's level, but what an app registers for a path covers the files at that path too.
-    const byPattern = levelOf(step.pattern);
-    const applicable = levelSteps.filter(({ level, order }) =>
-      order < step.order && (covers(level, step.place) || (Number.isInteger(order) && covers(level, byPattern)))
-    );
-    addRoute(router, joinPath(basePath, step.pattern), step, applicable);
-  }
-  const rootSteps = levelSteps.filter((step) => step.level.length === 0);
-  const rootChain = (leaf: HandlerFn<unknown, unknown>) =>
-    composeChain(rootSteps, [(ctx) => runRoute(ctx, leaf, undefined, {})]);
-  return { router, rootChain };
-}
-
-function addRoute(router: Router, pattern: string, { route }: RouteStep, steps: readonly LevelStep[]): void {
-  const chain = (handler: HandlerFn<unknown, unknown> | null, own: Route<unknown> = {}) =>
-    composeChain(steps, [(ctx) => runRoute(ctx, handler, own.component, own.config ?? {})]);
-  if ("links" in route) {
-    if (route.links.length === 0) throw new Error(`Cannot add route "${pattern}": it has no handler`);
-    const links = route.links.map((link): Chain => (ctx) => runRoute(ctx, link, undefined, {}));
-    return router.add(pattern, route.method, composeChain(steps, links), true);
-  }
-  if (route.handler === undefined || typeof route.handler === "function") {
-    if (route.handler === undefined && route.component === undefined) return;
-    return router.add(pattern, null, chain(route.handler ?? null, route), false);
-  }
-  for (const [method, handler] of Object.entries(route.handler)) {
-    router.add(pattern, method, chain(handler, route), false);
-  }
-  if (route.component !== undefined) router.add(pattern, "GET", chain(null, route), false);
+/** The named groups; those of "*" and bare expressions have numbers for names. */
+function decodeGroups(groups: Record<string, string | undefined>): Record<string, string> {
+  const named = Object.entries(groups).filter(([name]) => !/^\d+$/.test(name));
+  return Object.fromEntries(named.map(([name, value]) => [name, decodeURI(value ?? "")]));
 }

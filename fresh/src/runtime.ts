@@ -1,10 +1,10 @@
 /**
  * What components import as `fresh/runtime`, on the server and in islands. Nothing here may reach server code: it goes
- * into browser bundles. On the server the renderer recognises `Head` and `Partial` and does their work.
+ * into browser bundles. On the server the render session recognises `Head` and `Partial` and does their work.
  */
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { updateLiveHead } from "./live_head.ts";
+import { updateLiveHead } from "./head.ts";
 
 export { asset, assetSrcSet } from "./asset.ts";
 export { HttpError } from "./http_error.ts";

@@ -114,6 +114,7 @@ Deno.test("Head elements move to the head and replace the same title, meta and k
   match(head, /<link[^>]*href="\/item\.css"/);
   match(head, /<meta name="robots" content="none"\/>/);
   match(head, /<meta charset="utf-8"\/>/);
+  match(head, /href="\/first".*href="\/second"/, "the app's own elements leave each other alone");
   doesNotMatch(head, /fixture|of the app|\/styles\.css/);
 });
 

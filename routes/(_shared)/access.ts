@@ -24,6 +24,11 @@ export function isApiPath(pathname: string): boolean {
   return API_PATH.test(pathname);
 }
 
+/** Whether a person waits for the answer in a browser, not a program. */
+export function wantsPage({ req, url }: Pick<RequestContext, "req" | "url">): boolean {
+  return !isApiPath(url.pathname) && (req.headers.get("accept") ?? "").includes("text/html");
+}
+
 /**
  * Null when the asker's role includes `role`, else the response: to the sign-in page or 401 for nobody, 403 for too small
  * a role. Names what is done for the audit log: every write is recorded with the outcome that its answer's status tells,

@@ -1,6 +1,7 @@
 /** Agents, workers and instances as REST shows them. */
 import { listAgentRows } from "../../db/agents.ts";
-import { listInstances } from "../../db/instances.ts";
+import { type InstanceCall, listCallsOfClosedInstances } from "../../db/instance_calls.ts";
+import { findInstance, type InstanceRow, listInstances } from "../../db/instances.ts";
 import type { Parts } from "../../core/services/control_plane.ts";
 
 const MAX_INSTANCES = 200;
@@ -15,6 +16,7 @@ export async function agentsView({ catalog, database, admission, pool }: Parts) 
     ...hosted.map((agent) => ({
       name: agent.name,
       file: agent.file,
+      version: agent.version,
       state: agent.state,
       error: agent.error ?? null,
       isHosted: true,
@@ -26,6 +28,7 @@ export async function agentsView({ catalog, database, admission, pool }: Parts) 
     ...others.map((row) => ({
       name: row.name,
       file: row.file,
+      version: null,
       state: "not_hosted" as const,
       error: row.error,
       isHosted: false,
@@ -45,19 +48,48 @@ export function workersView({ workers, instanceId }: Parts) {
     agent: worker.agent,
     jobType: worker.jobType,
     server: worker.server,
+    namespace: worker.descriptor.namespace,
+    deployment: worker.descriptor.deployment,
+    dispatch: worker.descriptor.dispatch,
+    ...worker.load(),
+    /** Why it takes no job now; null when it does. */
+    refusal: worker.refusal,
+    offers: worker.offers,
     connection: worker.snapshot(),
   }));
 }
 
 /** All instances, newest first; what only memory knows is there for the one that answers. */
-export async function instancesView({ database, instanceId, admission, pool, livekitHealth }: Parts) {
-  const rows = await listInstances(database, MAX_INSTANCES);
-  return rows.map((row) => ({
+export async function instancesView(parts: Parts) {
+  const [rows, calls] = await Promise.all([
+    listInstances(parts.database, MAX_INSTANCES),
+    listCallsOfClosedInstances(parts.database),
+  ]);
+  return rows.map((row) => instanceView(parts, row, calls));
+}
+
+/** One of them; null when there is none. */
+export async function findInstanceView(parts: Parts, id: string) {
+  const row = await findInstance(parts.database, id);
+  return row && instanceView(parts, row, await listCallsOfClosedInstances(parts.database));
+}
+
+function instanceView(parts: Parts, { drainDeadlineAt, ...row }: InstanceRow, calls: readonly InstanceCall[]) {
+  const { admission, pool, control, livekitHealth } = parts;
+  const isThisOne = row.id === parts.instanceId;
+  const { cordonedAt, by, drain } = isThisOne ? control.status() : { cordonedAt: row.cordonedAt, by: null, drain: null };
+  const deadlineAt = isThisOne ? drain?.deadlineAt : row.endedAt === null ? drainDeadlineAt : null;
+  const left = calls.filter(({ instanceId }) => instanceId === row.id)
+    .map(({ jobId, dispatchId, agent, room, since }) => ({ jobId, dispatchId, agent, room, since }));
+  return {
     ...row,
-    isThisOne: row.id === instanceId,
-    slots: row.id === instanceId
-      ? { ...admission.snapshot(), pool: pool.snapshot(), spareProcesses: pool.spareCount }
-      : null,
-    livekit: row.id === instanceId ? livekitHealth.snapshot() : null,
-  }));
+    isThisOne,
+    cordonedAt,
+    /** Who asked for it; null when it is not cordoned, or only its instance knows. */
+    cordonedBy: by,
+    /** What still runs, the longest first; null when it is not drained. */
+    drain: deadlineAt ? { deadlineAt, left } : null,
+    slots: isThisOne ? { ...admission.snapshot(), pool: pool.snapshot(), spareProcesses: pool.spareCount } : null,
+    livekit: isThisOne ? livekitHealth.snapshot() : null,
+  };
 }

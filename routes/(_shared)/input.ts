@@ -40,6 +40,15 @@ export async function readText(request: Request, maxBytes: number): Promise<Inpu
   return { ok: true, value: await new Blob(chunks as BlobPart[]).text() };
 }
 
+/** The fields of a page's form (urlencoded), at most `maxBytes`; none when the body is something else. */
+export async function readForm(request: Request, maxBytes: number): Promise<Input<FormData>> {
+  const text = await readText(request, maxBytes);
+  if (!text.ok) return text;
+  const form = new FormData();
+  for (const [name, value] of new URLSearchParams(text.value)) form.append(name, value);
+  return { ok: true, value: form };
+}
+
 function bodyTooLarge(maxBytes: number): Response {
   return problem({
     status: 413,

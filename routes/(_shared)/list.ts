@@ -33,6 +33,9 @@ export const logListQuerySchema = z.strictObject({
   limit: z.string().regex(/^\d+$/, "must be a whole number").transform(Number)
     .refine((n) => n >= 1 && n <= 1_000, "must be between 1 and 1000").default(200),
   cursor: z.string().regex(/^\d{1,15}$/, "must be nextCursor of the page before").transform(Number).default(0),
+  lastEventId: z.string().max(40).optional().meta({
+    description: "Of a stream: where to go on, for clients that can't send the header Last-Event-ID.",
+  }),
 });
 
 /** Null when this was the last page. */

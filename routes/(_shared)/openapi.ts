@@ -3,10 +3,14 @@ import { z } from "zod";
 import { ROLES } from "../../db/schema/states.ts";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from "zod-openapi";
 import { dispatchRequestSchema, retryRequestSchema, waitQuerySchema } from "../../core/dispatch/dispatch_request.ts";
-import { dispatchViewSchema, jobViewSchema } from "../../core/dispatch/dispatch_view.ts";
+import { dispatchViewSchema, jobDetailsSchema, jobViewSchema } from "../../core/dispatch/dispatch_view.ts";
+import { drainRequestSchema } from "./instance_actions.ts";
 import { auditListQuerySchema, dispatchListQuerySchema, jobListQuerySchema, logListQuerySchema } from "./list.ts";
 import { keyRequestSchema, keyViewSchema, newKeyViewSchema } from "./key_views.ts";
+import { checkReport, roomView, settingsReport } from "./operation_schemas.ts";
 import { problemSchema } from "./problem.ts";
+import { profileQuerySchema } from "./profile_answer.ts";
+import { tokenRequestSchema, tokenViewSchema } from "./token_views.ts";
 
 const id = z.object({ id: z.uuid() });
 const anything = z.record(z.string(), z.unknown());
@@ -38,6 +42,11 @@ function json(schema: z.ZodType, description: string) {
 const eventStream = {
   description: "Events with ids, for Last-Event-ID; `gap` says that some were missed.",
   content: { "text/event-stream": { schema: z.string() } },
+};
+
+const download = {
+  description: "A .cpuprofile, .heapprofile or .heapsnapshot.",
+  content: { "application/octet-stream": { schema: z.string() } },
 };
 
 function pageOf(schema: z.ZodType, description: string) {
@@ -108,6 +117,13 @@ export function openapiDocument(version: string) {
           requestParams: { path: id },
         }),
       },
+      "/api/v1/tokens": {
+        post: operation(
+          "A token for a person to join a room, and an agent with it if asked",
+          { "201": json(tokenViewSchema, "The token.") },
+          body(tokenRequestSchema),
+        ),
+      },
       "/api/v1/events": {
         get: operation("Live updates of some topics, as server-sent events", { "200": eventStream }, {
           requestParams: { query: z.object({ topics: z.string(), lastEventId: z.string().optional() }) },
@@ -126,6 +142,7 @@ export function openapiDocument(version: string) {
               since: z.iso.datetime().optional(),
               until: z.iso.datetime().optional(),
               instanceId: z.uuid().optional(),
+              agent: z.string().optional().meta({ description: "Its lines and those of whole instances; else all." }),
             }),
           },
         }),
@@ -136,10 +153,16 @@ export function openapiDocument(version: string) {
         }),
       },
       "/api/v1/jobs/{id}": {
-        get: operation("One job", { "200": json(jobViewSchema, "The job.") }, { requestParams: { path: id } }),
+        get: operation("One job", { "200": json(jobDetailsSchema, "The job.") }, { requestParams: { path: id } }),
       },
       "/api/v1/jobs/{id}/logs": {
-        get: operation("Output of a job, oldest first", { "200": pageOf(logLine, "A page.") }, {
+        get: operation("Output of a job, oldest first, as a page or followed to its end", {
+          "200": {
+            description: "A page; or `log` and at last `end` as server-sent events, when Accept asks for them.",
+            content: { ...pageOf(logLine, "").content, ...eventStream.content },
+          },
+          "204": { description: "It has ended and the client, which sent Last-Event-ID, has seen that." },
+        }, {
           requestParams: { path: id, query: logListQuerySchema },
         }),
       },
@@ -148,6 +171,49 @@ export function openapiDocument(version: string) {
           "202": json(dispatchViewSchema, "It is being told to end."),
           "200": json(dispatchViewSchema, "It had ended before."),
         }, { requestParams: { path: id } }),
+      },
+      "/api/v1/rooms": {
+        get: operation("Live rooms of the LiveKit server, who is in them, and which are silent", {
+          "200": pageOf(roomView, "All rooms, oldest first; at most 2 s old."),
+          "503": { description: "LiveKit can't be asked: the rooms are not known." },
+        }),
+      },
+      "/api/v1/checks": {
+        get: operation("What doctor checks, run now; at most 10 s old (operator)", {
+          "200": json(checkReport, "Each check with its remedy."),
+        }),
+      },
+      "/api/v1/settings": {
+        get: operation("Settings with where each value comes from, secrets masked, and storage used (admin)", {
+          "200": json(settingsReport, "All settings of the instance that answers."),
+        }),
+      },
+      "/api/v1/jobs/{id}/profile": {
+        post: operation("A profile of the job's process, for Chrome's developer tools (admin)", { "200": download }, {
+          requestParams: { path: id, query: profileQuerySchema },
+        }),
+      },
+      "/api/v1/instances/{id}/cordon": {
+        post: operation("Take no new jobs; what runs goes on (operator)", {
+          "202": json(anything, "The instance. Undone by uncordon."),
+        }, { requestParams: { path: id } }),
+      },
+      "/api/v1/instances/{id}/uncordon": {
+        post: operation("Take jobs again; a drain ends (operator)", { "202": json(anything, "The instance.") }, {
+          requestParams: { path: id },
+        }),
+      },
+      "/api/v1/instances/{id}/drain": {
+        post: operation(
+          "Take no new jobs; running ones may end until the deadline. Again: move the deadline (operator)",
+          { "202": json(anything, "The instance; `drain.left` says what still runs.") },
+          { requestParams: { path: id }, ...body(drainRequestSchema) },
+        ),
+      },
+      "/api/v1/instances/{id}/profile": {
+        post: operation("A profile of this instance's own process (admin)", { "200": download }, {
+          requestParams: { path: id, query: profileQuerySchema },
+        }),
       },
       "/api/v1/audit": {
         get: operation("Who asked for which write, newest first (admin)", { "200": pageOf(auditRow, "A page.") }, {

@@ -1,13 +1,16 @@
-/** The Overview's data. Its history is read once for all who look, at most every HISTORY_FRESH_MS. */
-import { toBuckets } from "../../components/charts/series.ts";
+/** The Overview's data. Its history is read once for all who look, and renewed while they look. */
+import { onSteps, stepsBetween } from "../../components/charts/series.ts";
 import type { OverviewData, OverviewHistory } from "../../components/overview/types.ts";
 import type { Parts } from "../../core/services/control_plane.ts";
+import { KeptReads } from "../../core/services/kept_reads.ts";
 import { readMetricHistory } from "../../core/services/metric_history.ts";
 import type { SampledMetric } from "../../core/telemetry/metric_kinds.ts";
 
 const HOUR_MS = 3_600_000;
-const BUCKETS = 90;
-const HISTORY_FRESH_MS = 5_000;
+/** 90 steps of an hour; a multiple of the samples' interval. */
+const STEP_MS = 40_000;
+/** A sample comes every 5 s: who is told of it asks at once and a second later, and then gets what it changed. */
+const KEEP = { freshMs: 2_000, staleMs: 20_000 };
 /** More instances than are drawn with a line of their own. */
 const MAX_LINES = 20;
 const METRICS: SampledMetric[] = [
@@ -18,48 +21,41 @@ const METRICS: SampledMetric[] = [
   "dispatch_ready_ms",
 ];
 
-const histories = new WeakMap<Parts, { readAtMs: number; history: Promise<OverviewHistory> }>();
+const histories = new WeakMap<Parts, KeptReads<OverviewHistory>>();
 
 export async function overviewData(parts: Parts): Promise<OverviewData> {
+  const kept = histories.get(parts) ?? new KeptReads<OverviewHistory>({ maxKeys: 1 });
+  histories.set(parts, kept);
   const overview = await parts.overview.read();
-  const kept = histories.get(parts);
-  const nowMs = performance.now();
-  if (kept && nowMs - kept.readAtMs < HISTORY_FRESH_MS) return { overview, history: await kept.history };
   const ids = overview.instances.slice(0, MAX_LINES).map(({ id }) => id);
-  const entry = { readAtMs: nowMs, history: readHistory(parts, ids) };
-  histories.set(parts, entry);
-  // A failure is told to those who asked for it, and not kept.
-  entry.history.catch(() => histories.get(parts) === entry && histories.delete(parts));
-  return { overview, history: await entry.history };
+  return { overview, history: await kept.read("", () => readHistory(parts, ids, new Date()), KEEP) };
 }
 
-async function readHistory({ database }: Parts, instanceIds: string[]): Promise<OverviewHistory> {
-  const until = new Date();
-  const since = new Date(until.getTime() - HOUR_MS);
+async function readHistory({ database }: Parts, instanceIds: string[], now: Date): Promise<OverviewHistory> {
+  const steps = stepsBetween(now.getTime() - HOUR_MS + STEP_MS, now.getTime(), STEP_MS);
+  const range = { since: new Date(steps.sinceMs), until: now, step: { tier: 5, stepSeconds: STEP_MS / 1000 } as const };
   const [fleet, ...loads] = await Promise.all([
-    readMetricHistory(database, { metrics: METRICS, since, until, instanceId: null }),
+    readMetricHistory(database.reads, { metrics: METRICS, ...range, instanceId: null }),
     ...instanceIds.map((instanceId) =>
-      readMetricHistory(database, { metrics: ["load_ratio"], since, until, instanceId })
+      readMetricHistory(database.reads, { metrics: ["load_ratio"], ...range, instanceId })
     ),
   ]);
-  const range = { sinceMs: since.getTime(), untilMs: until.getTime(), buckets: BUCKETS };
-  const line = (metric: SampledMetric, column = 1, agent = "") => {
-    const found = fleet.lines.find((each) => each.metric === metric && each.agent === agent);
-    return toBuckets(found?.points ?? [], { ...range, column });
+  const line = (metric: SampledMetric, column = 1) => {
+    const found = fleet.lines.find((each) => each.metric === metric && each.agent === "");
+    return onSteps(found?.points ?? [], steps, column);
   };
   const agents = fleet.lines.filter(({ metric, agent }) => metric === "active_jobs" && agent !== "");
   return {
-    sinceMs: range.sinceMs,
-    untilMs: range.untilMs,
+    steps,
     calls: line("active_jobs"),
     capacity: line("max_jobs"),
     waiting: line("queue_depth"),
     succeeded: line("jobs_succeeded"),
     readyP50: line("dispatch_ready_ms", 1),
     readyP95: line("dispatch_ready_ms", 2),
-    callsOfAgent: Object.fromEntries(agents.map(({ agent, points }) => [agent, toBuckets(points, range)])),
+    callsOfAgent: Object.fromEntries(agents.map(({ agent, points }) => [agent, onSteps(points, steps)])),
     loadOfInstance: Object.fromEntries(
-      loads.map(({ lines }, index) => [instanceIds[index], toBuckets(lines[0]?.points ?? [], range)]),
+      loads.map(({ lines }, index) => [instanceIds[index], onSteps(lines[0]?.points ?? [], steps)]),
     ),
   };
 }

@@ -12,3 +12,8 @@ export function pageData<T>(data: T) {
 export function canOperate({ principal }: State): boolean {
   return principal !== null && includesRole(principal.role, "operator");
 }
+
+/** Whether the reader is shown what only admins can do. */
+export function canAdminister({ principal }: State): boolean {
+  return principal !== null && includesRole(principal.role, "admin");
+}

@@ -1,5 +1,8 @@
 /** RFC 9457 problem details: every error that REST answers has a code for programs, the cause and a remedy. */
 import { z } from "zod";
+import { ERROR_STATUSES, errorStatusOf } from "../../core/runtime/error_status.ts";
+
+const PROBLEM_TYPE = "application/problem+json";
 
 export const problemSchema = z.object({
   type: z.string(),
@@ -8,6 +11,7 @@ export const problemSchema = z.object({
   detail: z.string(),
   code: z.string(),
   remedy: z.string(),
+  errorStatus: z.enum(ERROR_STATUSES).optional(),
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 }).loose().meta({ id: "Problem", description: "RFC 9457 problem details." });
 
@@ -24,6 +28,7 @@ export interface Problem {
 }
 
 export function problem({ status, code, title, detail, remedy, errors, members, headers }: Problem): Response {
+  const errorStatus = errorStatusOf(code);
   const body = {
     type: `urn:greenroom:problem:${code}`,
     title,
@@ -31,13 +36,18 @@ export function problem({ status, code, title, detail, remedy, errors, members, 
     detail,
     code,
     remedy,
+    ...(errorStatus === null ? {} : { errorStatus }),
     ...(errors === undefined ? {} : { errors }),
     ...members,
   };
   return new Response(JSON.stringify(body), {
     status,
-    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...headers },
+    headers: { "content-type": PROBLEM_TYPE, "cache-control": "no-store", ...headers },
   });
+}
+
+export function isProblem(response: Response): boolean {
+  return response.headers.get("content-type") === PROBLEM_TYPE;
 }
 
 /** 400 for input that the zod schema refuses: one entry per field. */

@@ -1,9 +1,24 @@
 /** Each refusal of the dispatcher, and each wait that did not end well, as the problem that the caller reads. */
 import type { RequestResult } from "../../core/dispatch/dispatcher.ts";
 import type { DispatchView } from "../../core/dispatch/dispatch_view.ts";
-import type { DispatchRefusal } from "../../core/dispatch/refusal.ts";
+import type { DispatchRefusal, ParticipantProblem } from "../../core/dispatch/refusal.ts";
 import { waitingProblem } from "./waiting_reason.ts";
 import { problem } from "./problem.ts";
+
+const PARTICIPANT_PROBLEMS: Record<ParticipantProblem, { detail: string; remedy: string }> = {
+  required: {
+    detail: "a dispatch that is placed directly must name the participant that it is for.",
+    remedy: 'Give participantIdentity, or use placement "livekit": LiveKit starts a job for each participant.',
+  },
+  unused: {
+    detail: "it is for a room, not for one participant.",
+    remedy: 'Leave participantIdentity out, or set jobType: "participant" in the agent\'s file.',
+  },
+  chosen_by_livekit: {
+    detail: "with placement livekit the server starts a job for each participant, and none can be named.",
+    remedy: 'Leave participantIdentity out, or use placement "direct".',
+  },
+};
 
 export function refusalProblem(refusal: DispatchRefusal): Response {
   switch (refusal.code) {
@@ -45,14 +60,18 @@ export function refusalProblem(refusal: DispatchRefusal): Response {
         remedy: "Look at the agent in GET /api/v1/agents: its schema may be slow or its file broken. Then try again.",
         headers: { "retry-after": "1" },
       });
-    case "unsupported_job_type":
+    case "invalid_participant": {
+      const { agent, jobType } = refusal;
+      const { detail, remedy } = PARTICIPANT_PROBLEMS[refusal.problem];
       return problem({
         status: 422,
         code: refusal.code,
-        title: "This kind of agent can't be dispatched yet",
-        detail: `Agent "${refusal.agent}" handles ${refusal.jobType} jobs; only room jobs can be dispatched so far.`,
-        remedy: 'Set jobType: "room" in the agent\'s file.',
+        title: "The participant does not fit the agent",
+        detail: `Agent "${agent}" handles ${jobType} jobs: ${detail}`,
+        remedy,
+        errors: [{ path: "participantIdentity", message: detail }],
       });
+    }
     case "idempotency_key_reused":
       return problem({
         status: 409,

@@ -9,7 +9,8 @@ const WAITING: Record<string, { detail: string; remedy: string }> = {
   },
   agent_broken: {
     detail: "The agent's file does not load.",
-    remedy: "See its error in GET /api/v1/agents, mend the file and restart; the dispatch then runs by itself.",
+    remedy:
+      "See its error in GET /api/v1/agents, mend the file and restart (under deno task dev it is taken over at once); the dispatch then runs by itself.",
   },
   agent_loading: {
     detail: "The agent is still being loaded.",
@@ -19,7 +20,26 @@ const WAITING: Record<string, { detail: string; remedy: string }> = {
     detail: "The LiveKit server can't be reached.",
     remedy: "Check LIVEKIT_URL and the server (GET /health says what was seen); the dispatch runs when it is back.",
   },
+  cordoned: {
+    detail: "The instance that hosts this agent is cordoned: it takes no new jobs.",
+    remedy: "Uncordon it, or start another instance.",
+  },
+  draining: {
+    detail: "The instance that hosts this agent takes no new jobs, because it is being drained.",
+    remedy: "Uncordon it, or start another instance; the dispatch then runs by itself.",
+  },
+  instance_cpu: limited("CPU", "GREENROOM_MAX_CPU_PERCENT"),
+  instance_memory: limited("memory", "GREENROOM_MAX_MEMORY_MB"),
+  instance_processes: limited("processes", "GREENROOM_MAX_PROCESSES"),
+  instance_open_files: limited("open files", "GREENROOM_MAX_OPEN_FILES"),
 };
+
+function limited(resource: string, env: string): { detail: string; remedy: string } {
+  return {
+    detail: `The instance is at its limit of ${resource}, so it takes no new jobs.`,
+    remedy: `Wait for jobs to end, raise ${env}, or start another instance; GET /api/v1/instances shows the limits.`,
+  };
+}
 
 const NO_SLOT = {
   detail: "All slots are taken; the dispatch waits in the queue.",
@@ -40,6 +60,13 @@ export function waitingProblem(dispatch: DispatchView): Response {
 
 function explain(dispatch: DispatchView): { code: string; detail: string; remedy: string } {
   if (dispatch.state === "queued") {
+    if (dispatch.waitingReason === "waiting_for_participant") {
+      return {
+        code: dispatch.waitingReason,
+        detail: "LiveKit has the dispatch, and starts a job when a participant comes (or publishes, for such agents).",
+        remedy: "Join the room; the agent then comes by itself.",
+      };
+    }
     if (dispatch.placement === "livekit") {
       return {
         code: "waiting_for_livekit",

@@ -8,8 +8,8 @@ import DispatchStory from "../../islands/DispatchStory.tsx";
 import { actorOf, noteDone, requireRole } from "../(_shared)/access.ts";
 import { define, type State } from "../(_shared)/define.ts";
 import { dispatchDetails } from "../(_shared)/dispatch_details.ts";
-import { isUuid } from "../(_shared)/input.ts";
-import { canOperate } from "../(_shared)/page.ts";
+import { isUuid, readForm } from "../(_shared)/input.ts";
+import { canAdminister, canOperate } from "../(_shared)/page.ts";
 import { partsOf } from "../(_shared)/parts.ts";
 import { refusalProblem } from "../(_shared)/refusal_problem.ts";
 
@@ -31,11 +31,16 @@ export const handler = define.handlers({
   /** The buttons without JavaScript: `action` is cancel or retry. */
   async POST(ctx) {
     const id = ctx.params.id ?? "";
-    const form = await ctx.req.formData();
-    const isRetry = form.get("action") === "retry";
-    const refused = requireRole(ctx, "operator", isRetry ? "dispatch.retry" : "dispatch.cancel");
+    const refused = requireRole(ctx, "operator", "dispatch.change");
     if (refused) return refused;
-    const { dispatcher } = partsOf(ctx.state);
+    const { dispatcher, config } = partsOf(ctx.state);
+    const body = await readForm(ctx.req, config.maxBodyBytes);
+    if (!body.ok) return body.response;
+    const form = body.value;
+    const action = form.get("action");
+    if (action !== "retry" && action !== "cancel") throw new HttpError(400, "The form does not say what to do.");
+    const isRetry = action === "retry";
+    requireRole(ctx, "operator", isRetry ? "dispatch.retry" : "dispatch.cancel");
     const fail = async (problem: AlertText, status: number) =>
       page<StoryData>({ details: await detailsOf(ctx.state, id), problem }, { status });
     if (!isUuid(id)) throw new HttpError(404, "There is no such dispatch.");
@@ -46,15 +51,15 @@ export const handler = define.handlers({
       return ctx.redirect(`/dispatches/${id}`, 303);
     }
     const read = metadataOfJson(String(form.get("metadata") ?? ""));
-    const body = retryRequestSchema.safeParse(
+    const request = retryRequestSchema.safeParse(
       read.ok && read.metadata !== undefined ? { metadata: read.metadata } : {},
     );
-    if (!read.ok || !body.success) {
+    if (!read.ok || !request.success) {
       const detail = read.ok ? "The metadata is not valid." : read.errors.map(({ message }) => message).join(" ");
       return await fail({ title: "The metadata can't be used", detail, remedy: "Correct it and retry." }, 400);
     }
     const requester = { actor, origin: "retry", traceparent: null } as const;
-    const result = await dispatcher.retry(id, body.data.metadata, requester, WAIT_FOR_NOTHING);
+    const result = await dispatcher.retry(id, request.data.metadata, requester, WAIT_FOR_NOTHING);
     if (!result.ok) return await fail(...await alertOf(refusalProblem(result.refusal)));
     noteDone(ctx.state);
     return ctx.redirect(`/dispatches/${result.dispatch.id}`, 303);
@@ -71,7 +76,12 @@ export default define.page<typeof handler>(({ data: { details, problem }, state 
         <Alert {...problem} />
       </div>
     )}
-    <DispatchStory initial={details} csrf={state.csrfToken ?? ""} canOperate={canOperate(state)} />
+    <DispatchStory
+      initial={details}
+      csrf={state.csrfToken ?? ""}
+      canOperate={canOperate(state)}
+      canProfile={canAdminister(state)}
+    />
   </>
 ));
 

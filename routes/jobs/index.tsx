@@ -1,12 +1,12 @@
+import { exactTime } from "../../components/format.ts";
 import { rowOf } from "../../components/jobs/row.ts";
 import { jobsHref, parseQuery, sinceMs, type Term, valuesOf } from "../../components/jobs/query.ts";
-import { viewOfDispatch } from "../../core/dispatch/dispatch_view.ts";
 import { listInstanceNames } from "../../db/dispatch_history.ts";
 import { type JobFilter, searchDispatches } from "../../db/job_search.ts";
-import { decodeCursor } from "../../db/page.ts";
+import { decodeCursor, encodeCursor } from "../../db/page.ts";
 import JobsList, { type JobsListProps } from "../../islands/JobsList.tsx";
 import { define, type State } from "../(_shared)/define.ts";
-import { nextCursor } from "../(_shared)/list.ts";
+import { rowOfFound } from "../(_shared)/job_row.ts";
 import { canOperate, pageData } from "../(_shared)/page.ts";
 import { partsOf } from "../(_shared)/parts.ts";
 
@@ -33,22 +33,34 @@ async function listOf(
   const { database, catalog, admission, live } = partsOf(state);
   const now = new Date();
   const cursor = cursorText === null ? null : decodeCursor(cursorText);
-  const found = await searchDispatches(database, { limit: PAGE_SIZE, cursor }, filterOf(terms, now));
+  const { found, stoppedAt } = await searchDispatches(
+    database.reads,
+    { limit: PAGE_SIZE, cursor },
+    filterOf(terms, now),
+  );
   // Memory is ahead of the database by the milliseconds that a write takes.
-  const views = found.map((each) => live.find(each.dispatch.id)?.view ?? viewOfDispatch(each));
-  const rows = views.map(rowOf);
-  const names = await listInstanceNames(database, rows.flatMap(({ instanceId }) => instanceId ?? []));
+  const rows = found.map((each) => {
+    const view = live.find(each.id)?.view;
+    return view ? rowOf(view) : rowOfFound(each);
+  });
+  const names = await listInstanceNames(database.reads, rows.flatMap(({ instanceId }) => instanceId ?? []));
+  const last = found.at(-1);
+  const next = found.length < PAGE_SIZE || !last ? stoppedAt : { id: last.id, createdAt: new Date(last.createdAtMs) };
   return {
     terms,
-    problems,
+    problems: stoppedAt === null ? problems : [...problems, stoppedText(stoppedAt.createdAt)],
     rows,
-    nextCursor: nextCursor(found.map(({ dispatch }) => dispatch), PAGE_SIZE),
+    nextCursor: next && encodeCursor(next),
     isFirstPage: cursor === null,
     agents: [...new Set(catalog.list().map(({ name }) => name))],
     instanceNames: Object.fromEntries(names),
     counts: { Live: admission.snapshot().used },
     now: now.toISOString(),
   };
+}
+
+function stoppedText(at: Date): string {
+  return `Looked as far back as ${exactTime(at)}. Older goes on from there.`;
 }
 
 function filterOf(terms: Term[], now: Date): JobFilter {

@@ -11,9 +11,14 @@ type Role = typeof ROLES[number];
 /** What needs more than its method says: reading needs viewer, writing operator. */
 const NEEDS: Record<string, Role> = {
   "GET /api/v1/audit": "admin",
+  "GET /api/v1/checks": "operator",
   "GET /api/v1/keys": "admin",
+  "GET /api/v1/settings": "admin",
   "POST /api/v1/keys": "admin",
   "DELETE /api/v1/keys/{id}": "admin",
+  "POST /api/v1/instances/{id}/profile": "admin",
+  "POST /api/v1/jobs/{id}/profile": "admin",
+  "POST /settings": "admin",
   "POST /sign-out": "viewer",
 };
 /** Open to anyone; api_test.ts tries them. */

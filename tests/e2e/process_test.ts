@@ -184,7 +184,8 @@ async function secretsIn(dataDir: string): Promise<Map<string, string>> {
     if (!isFile || NOTES.has(name)) continue;
     const file = join(dataDir, name);
     assert.equal(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600, name);
-    secrets.set(name, (await Deno.readTextFile(file)).trim());
+    // The spool holds changes of jobs, and is empty while the database is there.
+    if (name !== "spool") secrets.set(name, (await Deno.readTextFile(file)).trim());
   }
   return secrets;
 }

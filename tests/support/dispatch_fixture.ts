@@ -3,6 +3,7 @@
  * it, so that queues and slots are looked at without processes.
  */
 import { Admission } from "../../core/capacity/admission.ts";
+import type { ResourceLimiter } from "../../core/capacity/resource_limiter.ts";
 import { Dispatcher, type Requester, type WaitFor } from "../../core/dispatch/dispatcher.ts";
 import { JobStarter } from "../../core/dispatch/job_starter.ts";
 import { LiveDispatches } from "../../core/dispatch/live_dispatches.ts";
@@ -34,12 +35,12 @@ export class HeldJobs {
     const gone = Promise.withResolvers<JobEnd>();
     const end = (how: JobEnd) => {
       if (!this.#held.delete(plan.key.jobId)) return;
-      listener.ended(how, new Date());
+      listener.ended(how, new Date(), { kind: "final" });
       release();
       gone.resolve(how);
     };
     const cancel = () => end({ outcome: "cancelled", endReason: "cancelled" });
-    const job: RunningJob = { plan, gone: gone.promise, cancel };
+    const job: RunningJob = { plan, gone: gone.promise, cancel, send: () => false, listen: () => () => {} };
     this.#held.set(plan.key.jobId, { job, end });
     return job;
   }
@@ -76,12 +77,15 @@ export interface FixtureOptions {
   agents?: AgentEntry[];
   queueCapacity?: number;
   maxWaiters?: number;
+  limiter?: ResourceLimiter;
   logger?: Logger;
 }
 
 export function agentEntry(name: string, fields: Partial<AgentEntry> = {}): AgentEntry {
   const validateMetadata = (metadata: unknown) => Promise.resolve({ ok: true as const, metadata });
-  return { name, file: `${name}.ts`, path: `/agents/${name}.ts`, state: "ready", validateMetadata, ...fields };
+  const hook = () => Promise.resolve({ ok: false as const, reason: "no hooks here" });
+  const code = { file: `${name}.ts`, path: `/agents/${name}.ts`, version: "1" };
+  return { name, ...code, state: "ready", validateMetadata, hook, ...fields };
 }
 
 export function dispatchFixture(database: Database, options: FixtureOptions = {}): DispatchFixture {
@@ -94,7 +98,7 @@ export function dispatchFixture(database: Database, options: FixtureOptions = {}
     find: (name: string) => agents.find((agent) => agent.name === name) ?? null,
     nearest: () => agents.map(({ name }) => name),
   } as unknown as AgentCatalog;
-  const admission = new Admission(maxJobs);
+  const admission = new Admission(maxJobs, undefined, options.limiter ? { limiter: options.limiter } : {});
   const live = new LiveDispatches();
   let isReachable = true;
   const away = new LivekitApiError("unreachable", "away");
@@ -114,6 +118,7 @@ export function dispatchFixture(database: Database, options: FixtureOptions = {}
   const starter = new JobStarter({
     ...{ catalog, runner, logs, live, livekit, logger },
     shutdownGraceMs: 1_000,
+    aloneTimeoutMs: 0,
     onSlotFreed: wakeQueue,
   });
   const actor = `instance:${instanceId}`;

@@ -13,6 +13,8 @@ export interface FakeConnection {
   /** The worker's Authorization header. */
   readonly authorization: string;
   readonly isOver: boolean;
+  /** Calls `listener` with each message from now on, as soon as it was read. */
+  listen(listener: (message: WorkerBody) => void): void;
   send(message: ServerMessage["message"]): Promise<void>;
   /** One WebSocket frame with these bytes: opcode 2 = binary, 1 = text. */
   sendFrame(payload: Uint8Array, opcode?: number): Promise<void>;
@@ -107,6 +109,8 @@ async function serveWebSocket(
   authorization: string,
 ): Promise<void> {
   const state = { isOver: false };
+  const listeners: ((message: WorkerBody) => void)[] = [];
+  let written: Promise<unknown> = Promise.resolve();
   const connection: FakeConnection = {
     received: [],
     authorization,
@@ -114,7 +118,13 @@ async function serveWebSocket(
       return state.isOver;
     },
     send: (message) => connection.sendFrame(new ServerMessage({ message }).toBinary()),
-    sendFrame: (payload, opcode = 2) => writeAll(tcp, frame(opcode, payload)),
+    listen: (listener) => void listeners.push(listener),
+    sendFrame: (payload, opcode = 2) => {
+      // One after another: a frame may take several writes.
+      const sent = written.then(() => writeAll(tcp, frame(opcode, payload)));
+      written = sent.catch(() => {}); // the sender is told
+      return sent;
+    },
     close: async (code, reason) => {
       await writeAll(tcp, frame(8, new Uint8Array([code >> 8, code & 255, ...new TextEncoder().encode(reason)])));
       closeQuietly(tcp);
@@ -129,6 +139,7 @@ async function serveWebSocket(
       if (opcode !== 2) continue;
       const { message } = WorkerMessage.fromBinary(payload);
       connection.received.push(message);
+      for (const listener of listeners) listener(message);
       await answer(connection, message, behaviour);
     }
   } finally {

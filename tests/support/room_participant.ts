@@ -55,8 +55,10 @@ export class RoomParticipant implements AsyncDisposable {
 
   /** Resolves when 50 ms of the tone have been heard from anybody, with who and when; counts gaps from then on. */
   async hearsTone(hz: number, { withinMs = DEFAULT_WAIT_MS } = {}): Promise<EventOf<"tone">> {
+    // A tone that plays already may be reported before the answer.
+    const after = this.events.length;
     await this.#ask({ do: "listen", hz });
-    return await this.#next("tone", (event) => event.hz === hz, { withinMs, fromNow: true });
+    return await this.#next("tone", (event) => event.hz === hz, { withinMs, after });
   }
 
   /** How much of the tone was heard since `hearsTone` was called, and its longest interruption. */
@@ -138,11 +140,11 @@ export class RoomParticipant implements AsyncDisposable {
   async #next<Name extends ParticipantEvent["event"]>(
     name: Name,
     fits: (event: EventOf<Name>) => boolean,
-    { withinMs, after = 0, fromNow = false }: { withinMs: number; after?: number; fromNow?: boolean },
+    { withinMs, after = 0 }: { withinMs: number; after?: number },
   ): Promise<EventOf<Name>> {
     const check = (event: ParticipantEvent): event is EventOf<Name> =>
       event.event === name && fits(event as EventOf<Name>);
-    const past = fromNow ? undefined : this.events.slice(after).find(check);
+    const past = this.events.slice(after).find(check);
     if (past !== undefined) return past as EventOf<Name>;
     const { promise, resolve, reject } = Promise.withResolvers<ParticipantEvent>();
     const waiter = { fits: check, resolve };

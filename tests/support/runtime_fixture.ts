@@ -2,11 +2,12 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createLogger, type Logger } from "../../core/lifecycle/logger.ts";
+import { ChildListener } from "../../core/runtime/child_listener.ts";
 import { DEFAULT_OS_PERMISSIONS, type OsPermissions } from "../../core/runtime/child_permissions.ts";
 import type { JobEnd } from "../../core/runtime/job_end.ts";
 import type { JobStart } from "../../core/runtime/messages.ts";
 import { Reaper } from "../../core/runtime/reaper.ts";
-import type { JobObserver, SlotLogLine } from "../../core/runtime/slot.ts";
+import type { JobObserver, JobResources, SlotLogLine } from "../../core/runtime/slot.ts";
 import type { PoolAgent } from "../../core/runtime/slot_lane.ts";
 import { type ChildEnvironment, PROJECT_DIR } from "../../core/runtime/spawn_child.ts";
 
@@ -27,16 +28,19 @@ export async function startRuntime({ env = {} }: { env?: Record<string, string> 
   const logger: Logger = createLogger({ level: "debug", format: "json", write: (line) => void logged.push(line) });
   const reaper = new Reaper(logger);
   reaper.start();
+  const listener = ChildListener.open({ logger, reaper });
   return {
     environment: {
       folders: { projectDir: PROJECT_DIR, agentsDir: AGENTS_DIR, dataDir },
       readEnv: (name) => env[name] ?? Deno.env.get(name),
       reaper,
+      listener,
       logger,
     },
     dataDir,
     logged,
     async [Symbol.asyncDispose]() {
+      listener.close();
       await reaper.stop();
       await Deno.remove(dataDir, { recursive: true });
     },
@@ -44,12 +48,18 @@ export async function startRuntime({ env = {} }: { env?: Record<string, string> 
 }
 
 export const SETTINGS = {
+  maxConcurrentJobs: 20,
   maxWarmSlots: 8,
   spareProcesses: 0,
   slotStartTimeoutMs: 30_000,
   connectTimeoutMs: 5_000,
   rtcLogs: false,
   maxLogLinesPerJob: 1_000,
+  jobMemoryLimitMb: 1_024,
+  jobHeapLimitMb: 0,
+  processMaxJobs: 200,
+  processMaxGrowthMb: 256,
+  minFreeMemoryMb: 0,
   hostTimeoutMs: 10_000,
   validateTimeoutMs: 2_000,
 };
@@ -57,10 +67,10 @@ export const SETTINGS = {
 /** An agent of tests/support/agents. */
 export function testAgent(
   name: string,
-  { warmSlots = 0, env = [] }: { warmSlots?: number; env?: string[] } = {},
+  { env = [], ...changes }: Partial<PoolAgent> & { env?: string[] } = {},
 ): PoolAgent {
   const osPermissions: OsPermissions = { ...DEFAULT_OS_PERMISSIONS, env };
-  return { name, file: join(AGENTS_DIR, `${name}.ts`), warmSlots, osPermissions };
+  return { name, file: join(AGENTS_DIR, `${name}.ts`), warmSlots: 0, osPermissions, ...changes };
 }
 
 export function jobOf(agent: string, changes: Partial<JobStart> = {}): JobStart {
@@ -77,6 +87,7 @@ export function jobOf(agent: string, changes: Partial<JobStart> = {}): JobStart 
     metadata: null,
     readiness: "connected",
     shutdownGraceMs: 1_000,
+    aloneTimeoutMs: 0,
     ...changes,
   };
 }
@@ -86,6 +97,8 @@ export class RememberingObserver implements JobObserver {
   readonly stages: string[] = [];
   readonly ends: JobEnd[] = [];
   readonly lines: SlotLogLine[] = [];
+  readonly flags: string[] = [];
+  lastResources: JobResources | null = null;
   readonly #entered = Promise.withResolvers<void>();
   readonly hasEntered = this.#entered.promise;
   readonly #holdEnd: Promise<void>;
@@ -109,6 +122,14 @@ export class RememberingObserver implements JobObserver {
 
   log(line: SlotLogLine): void {
     this.lines.push(line);
+  }
+
+  resources(latest: JobResources): void {
+    this.lastResources = latest;
+  }
+
+  flagged(flag: string): void {
+    this.flags.push(flag);
   }
 
   finished(end: JobEnd): Promise<void> {

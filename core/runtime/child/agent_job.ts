@@ -10,21 +10,31 @@
  */
 import type { AgentDefinition } from "../../agent/define_agent.ts";
 import { JobEndedError } from "../../agent/errors.ts";
-import type { Ended, EndedReason, JobContext, SlotContext } from "../../agent/job_context.ts";
+import type { Ended, EndedReason, JobContext, JobInfo, SlotContext } from "../../agent/job_context.ts";
+import { compose } from "../../agent/middleware.ts";
 import type { JobStart } from "../messages.ts";
+import { AuthorMetrics } from "./author_metrics.ts";
 import { Budget } from "./budget.ts";
+import { checkpointStore } from "./checkpoints.ts";
 import type { ChildChannel } from "./child_channel.ts";
+import { ControlRequests, type ToJob } from "./control_requests.ts";
 import { decideOutcome, isAbort, type Outcome, type Thrown } from "./decide_outcome.ts";
 import type { JobOutput } from "./job_output.ts";
 import { ChildTracer } from "./child_tracer.ts";
 import { RoomSession } from "./room_session.ts";
+import { isHuman } from "./humans.ts";
+import { JobLimits } from "./job_limits.ts";
+import { JobLinks } from "./job_links.ts";
+import { Heartbeat, ProgressReports } from "./job_signals.ts";
+import { ParticipantEntries } from "./participant_entries.ts";
+import { roomApi } from "./room_requests.ts";
 import { ShutdownCallbacks } from "./shutdown_callbacks.ts";
 
 export interface AgentJobOptions {
   job: JobStart;
   agent: AgentDefinition;
   slot: SlotContext;
-  channel: ChildChannel;
+  channel: Pick<ChildChannel, "send" | "isOpen" | "closed">;
   output: JobOutput;
   connectTimeoutMs: number;
 }
@@ -34,6 +44,13 @@ export class AgentJob {
   readonly #options: AgentJobOptions;
   readonly #callbacks: ShutdownCallbacks;
   readonly #tracer: ChildTracer;
+  readonly #limits: JobLimits;
+  readonly #requests: ControlRequests;
+  readonly #links: JobLinks;
+  readonly #participants: ParticipantEntries;
+  readonly #metrics: AuthorMetrics;
+  readonly #progress: ProgressReports;
+  readonly #heartbeat: Heartbeat;
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<Ended>();
   #reason: EndedReason | null = null;
@@ -53,23 +70,58 @@ export class AgentJob {
       connectTimeoutMs,
       signal: this.#abort.signal,
       log: output,
-      onConnected: () => channel.send({ type: "connected", jobId: job.jobId }),
+      onConnected: () => {
+        channel.send({ type: "connected", jobId: job.jobId });
+        this.#limits.connected();
+      },
       onReady: () => channel.send({ type: "ready", jobId: job.jobId }),
       onLost: (reason, detail) => this.end(reason, { detail }),
     });
+    this.#limits = new JobLimits({
+      job,
+      room: this.session.room,
+      isHuman,
+      onOver: (reason, detail) => this.end(reason, { detail }),
+    });
+    const signal = this.#abort.signal;
+    const send = channel.send.bind(channel);
+    this.#requests = new ControlRequests({ jobId: job.jobId, channel });
+    this.#links = new JobLinks({ requests: this.#requests, signal, log: output });
+    this.#participants = new ParticipantEntries({ room: this.session.room, signal, log: output, isAbort });
+    this.#metrics = new AuthorMetrics(job.jobId, send, output);
+    this.#progress = new ProgressReports(job.jobId, send);
+    this.#heartbeat = new Heartbeat(agent.options.heartbeatTimeoutMs ?? null, (timeoutMs) => {
+      this.end("heartbeat_missed", { detail: `The job gave no heartbeat for ${timeoutMs / 1_000} s` });
+    });
+  }
+
+  /** What the control plane tells a running job. */
+  receive(message: ToJob): void {
+    if (message.type === "reply") this.#requests.answered(message);
+    else this.#links.receive(message);
+  }
+
+  /** False after `run` when entry never came to its end: something of it may still run. */
+  get hasEntryReturned(): boolean {
+    return this.#hasEntrySettled;
   }
 
   /** Runs the job to its end. Never rejects: whatever user code does is an outcome. */
   async run(): Promise<Outcome> {
     const { job, channel, output } = this.#options;
     channel.send({ type: "entered", jobId: job.jobId });
-    const entry = this.#callEntry();
+    this.#limits.start();
+    const entry = this.#callEntry().then(() => this.#participants.settled());
     const { reason } = await this.#ended.promise;
+    this.#limits.close();
+    this.#heartbeat.stop();
     const budget = this.#budget ?? new Budget(job.shutdownGraceMs);
     await firstOf(entry, budget.remainingMs / 2);
     await this.#callbacks.run(reason, budget);
     await Promise.race([entry, budget.spent]);
     budget.close();
+    this.#progress.flush();
+    this.#metrics.flush();
     if (!this.#hasEntrySettled) output.warn("The entry did not return after the job had ended", { reason });
     if (this.#thrown !== null && isCancelled(reason) && !isAbort(this.#thrown.error)) {
       output.warn("The entry threw while it was cancelled", { error: this.#thrown.error });
@@ -101,7 +153,8 @@ export class AgentJob {
 
   async #callEntry(): Promise<void> {
     try {
-      await this.#options.agent.options.entry(this.#context());
+      const { middleware = [], entry } = this.#options.agent.options;
+      await compose(middleware, entry)(this.#context());
       this.#hasEntrySettled = true;
       this.end("entry_returned");
     } catch (error) {
@@ -112,17 +165,11 @@ export class AgentJob {
   }
 
   #context(): JobContext {
-    const { job, slot, output } = this.#options;
+    const { slot, output, job } = this.#options;
     const { session } = this;
-    return {
-      job: {
-        id: job.jobId,
-        dispatchId: job.dispatchId,
-        attempt: job.attempt,
-        agent: job.agent,
-        room: job.room,
-        participantIdentity: job.participantIdentity,
-      },
+    const links = this.#links;
+    const context: JobContext = {
+      job: this.#jobInfo(),
       room: session.room,
       metadata: job.metadata,
       slot,
@@ -132,9 +179,36 @@ export class AgentJob {
       signal: this.#abort.signal,
       connect: (options) => session.connect(options),
       waitForParticipant: (filter) => session.waitForParticipant(filter),
+      onParticipant: (entry, filter) => {
+        this.#participants.register((each, signal) => entry(context, each, signal), session.matcher(filter ?? {}));
+      },
       ready: () => session.ready(),
+      progress: (value) => this.#progress.note(value),
+      heartbeat: () => this.#heartbeat.beat(),
+      checkpoint: checkpointStore(this.#requests, job.checkpoint),
+      metrics: this.#metrics,
+      api: roomApi(this.#requests),
+      deleteRoom: async () => void await this.#requests.call("room.delete"),
+      publish: (topic, data, options) => links.publish(topic, data, options),
+      subscribe: (topic, handler, options) => links.subscribe(topic, handler, options),
+      electLeader: (name) => links.electLeader(name),
       onShutdown: (callback) => this.#callbacks.register(callback),
       shutdown: (why = "") => this.end("shutdown_requested", { detail: why }),
+    };
+    return context;
+  }
+
+  #jobInfo(): JobInfo {
+    const { job, agent } = this.#options;
+    return {
+      id: job.jobId,
+      dispatchId: job.dispatchId,
+      attempt: job.attempt,
+      agent: job.agent,
+      room: job.room,
+      participantIdentity: job.participantIdentity,
+      type: agent.options.jobType ?? "room",
+      participant: job.triggeringParticipant ?? null,
     };
   }
 }

@@ -3,6 +3,10 @@
 export interface SlotArguments {
   /** Absolute path of the agent file; null for a spare, which is told by `adopt`. */
   agentFile: string | null;
+  /** Of an inline agent, whose isolate may have loaded the file before it was changed. */
+  agentVersion?: string;
+  /** How many jobs it holds at a time. One: it ends with its job; more: it goes on until it is told to end. */
+  jobsAtOnce: number;
   /** Whether to warm up rtc-node while nobody waits. False for a slot that is started for a waiting job. */
   prime: boolean;
   /** Whether rtc-node's own logs stay on (slows every room; for debugging). */
@@ -19,16 +23,17 @@ export interface HostArguments {
 
 /** Reads the arguments; throws when they are not there, because then nobody of ours started this process. */
 export function readSlotArguments(text: string | undefined): SlotArguments {
-  const { agentFile, prime, rtcLogs, connectTimeoutMs, maxLogLines } = parse(text);
+  const { agentFile, jobsAtOnce, prime, rtcLogs, connectTimeoutMs, maxLogLines } = parse(text);
   if (
     (typeof agentFile !== "string" && agentFile !== null) || typeof prime !== "boolean" ||
     typeof rtcLogs !== "boolean" ||
-    !Number.isInteger(connectTimeoutMs) || !Number.isInteger(maxLogLines)
+    !Number.isInteger(jobsAtOnce) || !Number.isInteger(connectTimeoutMs) || !Number.isInteger(maxLogLines)
   ) {
     throw new TypeError("Cannot start a slot: its JSON argument lacks a field");
   }
   return {
     agentFile,
+    jobsAtOnce: jobsAtOnce as number,
     prime,
     rtcLogs,
     connectTimeoutMs: connectTimeoutMs as number,

@@ -1,20 +1,22 @@
 /**
- * Entry point of an agent's host: loads the agent file, says what it defines (or why it can't be loaded), and checks
- * metadata by the agent's schema, because the control plane never runs user code. It ends with its parent.
+ * Entry point of an agent's host: loads the agent file, says what it defines (or why it can't be loaded), checks metadata
+ * by the agent's schema and answers its hooks, because the control plane never runs user code. It ends with its parent.
  */
 import { describeAgent } from "../../agent/descriptor.ts";
 import { readHostArguments } from "./child_arguments.ts";
-import { ChildChannel } from "./child_channel.ts";
+import { openChildChannel } from "./child_channel.ts";
 import { errorText } from "./error_text.ts";
 import { loadAgent } from "./load_agent.ts";
+import { runHook } from "./run_hook.ts";
 import { validateMetadata } from "./validate_metadata.ts";
 
-const channel = new ChildChannel();
+const channel = await openChildChannel(Deno.args.slice(1));
 const loading = Promise.try(async () => await loadAgent(readHostArguments(Deno.args[0]).agentFile));
 loading.catch(() => {/* reported below */});
 
 channel.listen(async (message) => {
   if (message.type === "ping") channel.send({ type: "pong", sequence: message.sequence });
+  if (message.type === "hook") channel.send(await runHook(await loading, message));
   if (message.type !== "validate") return;
   const { requestId, metadata } = message;
   channel.send({ type: "validated", requestId, result: await validateMetadata(await loading, metadata) });

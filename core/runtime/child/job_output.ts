@@ -2,7 +2,6 @@
  * What user code prints, by ctx.log or by console, on its way to the parent: bounded in lines and bytes per job; what
  * goes beyond is counted and the count reported once, at the end.
  */
-import { format } from "node:util";
 import type { JobLog } from "../../agent/job_context.ts";
 import type { ChildMessage } from "../messages.ts";
 
@@ -14,17 +13,18 @@ const MAX_FIELDS_CHARS = 8_192;
 const MAX_TOTAL_CHARS = 4_194_304;
 
 export class JobOutput implements JobLog {
-  /** Set when a job starts; lines before it belong to loading. */
-  jobId: string | undefined;
   #lines = 0;
   #chars = 0;
   #dropped = 0;
   readonly #send: (message: ChildMessage) => void;
   readonly #maxLines: number;
+  readonly #jobId: string | undefined;
 
-  constructor(send: (message: ChildMessage) => void, maxLines: number) {
+  /** @param jobId none for lines that belong to loading. */
+  constructor(send: (message: ChildMessage) => void, maxLines: number, jobId?: string) {
     this.#send = send;
     this.#maxLines = maxLines;
+    this.#jobId = jobId;
   }
 
   debug(message: string, fields?: Fields): void {
@@ -59,22 +59,13 @@ export class JobOutput implements JobLog {
     this.#dropped = 0;
   }
 
-  /** From here on console.* of this process ends up here, so that it is kept with the job. */
-  captureConsole(): void {
-    const levels: Record<string, OutputLevel> = { debug: "debug", trace: "debug", warn: "warn", error: "error" };
-    for (const method of ["debug", "trace", "log", "info", "dir", "warn", "error"] as const) {
-      const level = levels[method] ?? "info";
-      globalThis.console[method] = (...args: unknown[]) => this.write(level, format(...args));
-    }
-  }
-
   #emit(level: OutputLevel, message: string, fields?: Fields): void {
     this.#send({
       type: "log",
       level,
       message,
       at: Date.now(),
-      ...(this.jobId === undefined ? {} : { jobId: this.jobId }),
+      ...(this.#jobId === undefined ? {} : { jobId: this.#jobId }),
       ...(fields === undefined ? {} : { fields }),
     });
   }

@@ -25,14 +25,14 @@ export function quietRtc(): void {
  *
  * - NODE_ENV (unless set): else the JavaScript side writes debug lines to stdout.
  * - RUST_LOG (unless set): a failed connect is not reported on stderr; ConnectError tells the one who asked.
- * - PATH: every connect runs `lsb_release` to tell LiveKit the name of the operating system, which takes about 8 ms of
+ * - PATH (of a process of its own): every connect runs `lsb_release` to tell LiveKit the name of the operating system, which takes about 8 ms of
  *   the 80 to ready. Without a PATH it reads /etc/os-release. Children may run no programs anyway.
  */
-export function setRtcEnvironment(): void {
+export function setRtcEnvironment({ hidesPath = true }: { hidesPath?: boolean } = {}): void {
   try {
     process.env.NODE_ENV ??= "production";
     process.env.RUST_LOG ??= "error,livekit_api::signal_client=off,livekit_ffi::server::room=off";
-    process.env.PATH = "/nonexistent";
+    if (hidesPath) process.env.PATH = "/nonexistent";
   } catch (error) {
     // Not permitted: a few lines are printed and a connect takes longer; nothing else depends on it.
     if (!(error instanceof Deno.errors.NotCapable)) throw error;

@@ -1,7 +1,8 @@
 /**
  * One agent's stay in one room: idle → connecting → connected (through any number of reconnects) → left | lost.
  *
- * - `onLost` is called once, when the stay ends by anything but our own `leave`.
+ * - `onLost` is called when the stay ends by anything but our own `leave`, or when the participant that the job is for
+ *   has left (or has not come for a while): only its first call counts.
  * - The `greenroom.*` attributes are set right after connect and again after each reconnect. The update makes LiveKit
  *   announce an agent without tracks at once, else others see it up to 3 s later. Whether to set them is decided by the
  *   permission: without it LiveKit drops the update silently.
@@ -12,11 +13,15 @@ import type { AgentPermissions } from "../../agent/define_agent.ts";
 import { JobEndedError } from "../../agent/errors.ts";
 import type { ConnectOptions, EndedReason, JobLog, ParticipantFilter } from "../../agent/job_context.ts";
 import type { JobStart } from "../messages.ts";
+import { ParticipantWatch } from "./participant_watch.ts";
 
 const READY_TOPIC = "greenroom.ready";
 const LEAVE_LIMIT_MS = 2_000;
 
-export type LostReason = Extract<EndedReason, "room_closed" | "removed_from_room" | "connection_lost">;
+export type LostReason = Extract<
+  EndedReason,
+  "room_closed" | "removed_from_room" | "connection_lost" | "participant_left"
+>;
 
 export interface RoomSessionOptions {
   job: JobStart;
@@ -37,11 +42,16 @@ export class RoomSession {
   #isConnected = false;
   #isLeaving = false;
   #readyAt: string | null = null;
+  #participant: ParticipantWatch | null = null;
 
   constructor(options: RoomSessionOptions) {
     this.#options = options;
     this.room.on("disconnected", (reason) => this.#disconnected(reason));
     this.room.on("reconnected", () => this.#setAttributes());
+    const { triggeringParticipant: identity, aloneTimeoutMs: waitMs } = options.job;
+    if (identity === undefined) return;
+    const onGone = (detail: string) => this.#options.onLost("participant_left", detail);
+    this.#participant = new ParticipantWatch({ room: this.room, identity, waitMs, onGone });
   }
 
   connect(options: ConnectOptions = {}): Promise<void> {
@@ -61,11 +71,20 @@ export class RoomSession {
     this.#announceReady();
   }
 
+  /** Which participants a filter means; without one, those that the job is for, else any but agents. */
+  matcher(filter: ParticipantFilter): (participant: RemoteParticipant) => boolean {
+    const { triggeringParticipant: identity } = this.#options.job;
+    const isOpen = filter.identity === undefined && filter.kind === undefined;
+    const meant = isOpen && identity !== undefined ? { identity } : filter;
+    return (participant) => fits(participant, meant);
+  }
+
   waitForParticipant(filter: ParticipantFilter = {}): Promise<RemoteParticipant> {
     const { signal } = this.#options;
+    const isMeant = this.matcher(filter);
     const { promise, resolve, reject } = Promise.withResolvers<RemoteParticipant>();
     const check = (participant: RemoteParticipant) => {
-      if (fits(participant, filter)) resolve(participant);
+      if (isMeant(participant)) resolve(participant);
     };
     const refuse = () => reject(signal.reason);
     const checkPresent = () => this.room.remoteParticipants.forEach(check);
@@ -85,6 +104,7 @@ export class RoomSession {
   /** Leaves the room, also one that is just being joined. */
   async leave(limitMs = LEAVE_LIMIT_MS): Promise<void> {
     this.#isLeaving = true;
+    this.#participant?.close();
     const left = (async () => {
       await this.#connecting;
       await this.room.disconnect();
@@ -102,6 +122,7 @@ export class RoomSession {
     await settledOrEnded(joining, signal, connectTimeoutMs);
     this.#isConnected = true;
     this.#options.onConnected();
+    this.#participant?.joined();
     if (job.readiness === "connected") this.ready();
     else this.#setAttributes();
   }

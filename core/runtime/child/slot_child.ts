@@ -1,8 +1,9 @@
 /**
- * Entry point of a slot's child: loads one agent, waits warm, runs one job, ends.
+ * Entry point of a slot's child: loads one agent, waits warm, runs its job, ends.
  *
  *   loading → warm → running → finished (still in the room) → left → exit 0
  *
+ * - With several jobs at a time it goes on after one has left, until it is told to end by SIGTERM.
  * - It listens to the parent before it loads anything, so `start`, `cancel` and `ping` count from the first moment.
  * - A file that can't be loaded or prewarmed: `broken`, exit 1. Cancelled before entry: `finished`, entry never called.
  * - Parent gone: exit at once when idle; with a job, cleanup in 300 ms, leave the room, exit within 500 ms for certain.
@@ -13,12 +14,12 @@
  */
 import type { ParentMessage } from "../messages.ts";
 import { readSlotArguments } from "./child_arguments.ts";
-import { ChildChannel } from "./child_channel.ts";
+import { openChildChannel } from "./child_channel.ts";
 import { SlotRun } from "./slot_run.ts";
 
 const ORPHAN_EXIT_MS = 450;
 
-const channel = new ChildChannel();
+const channel = await openChildChannel(Deno.args.slice(1));
 const run = new SlotRun(channel, readSlotArguments(Deno.args[0]));
 
 channel.listen((message: ParentMessage) => {
@@ -27,7 +28,7 @@ channel.listen((message: ParentMessage) => {
 });
 channel.closed.then(() => {
   setTimeout(() => Deno.exit(0), ORPHAN_EXIT_MS);
-  run.orphaned();
+  if (!run.orphaned()) Deno.exit(0);
 });
 globalThis.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();

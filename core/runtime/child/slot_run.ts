@@ -1,102 +1,146 @@
-/** What a slot's child does from load to leave; the process around it is slot_child.ts. */
-import type { AgentDefinition } from "../../agent/define_agent.ts";
+/**
+ * What a slot's child does: loads one agent, then runs the jobs that it is given, one or several at a time. The process
+ * around it is slot_child.ts; an inline agent has none (inline_child.ts).
+ */
 import type { SlotContext } from "../../agent/job_context.ts";
 import type { JobStart, ParentMessage } from "../messages.ts";
-import type { AgentJob } from "./agent_job.ts";
 import type { SlotArguments } from "./child_arguments.ts";
 import type { ChildChannel } from "./child_channel.ts";
-import type { Outcome } from "./decide_outcome.ts";
+import { ChildProfiler } from "./child_profiler.ts";
+import { captureConsole, currentOutput } from "./console_capture.ts";
 import { errorText } from "./error_text.ts";
+import { HeldJob, type LoadedAgent } from "./held_job.ts";
 import { JobOutput } from "./job_output.ts";
 import { loadAgent } from "./load_agent.ts";
 import { quietRtc, setRtcEnvironment } from "./quiet_rtc.ts";
 
-/** How long a finished child waits for the parent to record its end before it leaves anyway. */
-const LEAVE_WAIT_MS = 5_000;
-const ORPHAN_CLEANUP_MS = 300;
-const ORPHAN_LEAVE_MS = 100;
-
-type Cancel = Extract<ParentMessage, { type: "cancel" }>;
-
 export class SlotRun {
   readonly #channel: ChildChannel;
   readonly #args: SlotArguments;
+  /** Of loading, and of what belongs to no job. */
   readonly #output: JobOutput;
   readonly #agentFile = Promise.withResolvers<string>();
-  readonly #start = Promise.withResolvers<JobStart>();
-  readonly #leave = Promise.withResolvers<void>();
   readonly #brokenBy = Promise.withResolvers<never>();
+  readonly #over = Promise.withResolvers<void>();
+  readonly #jobs = new Map<string, HeldJob>();
+  readonly #profiler: ChildProfiler;
+  #loaded: LoadedAgent | null = null;
   #isAdopted = false;
-  #job: JobStart | null = null;
-  #cancel: Cancel | null = null;
-  #running: AgentJob | null = null;
+  #jobsAtOnce: number;
+  /** An error that belongs to no job has left the process in an unknown state. */
+  #isTainted = false;
 
   constructor(channel: ChildChannel, args: SlotArguments) {
     this.#channel = channel;
     this.#args = args;
-    this.#output = new JobOutput((message) => channel.send(message), args.maxLogLines);
+    this.#jobsAtOnce = args.jobsAtOnce;
+    this.#profiler = new ChildProfiler((message) => void channel.send(message));
+    this.#output = new JobOutput((message) => void channel.send(message), args.maxLogLines);
     if (args.agentFile !== null) this.#agentFile.resolve(args.agentFile);
-    this.#brokenBy.promise.catch(() => {/* raced while loading; later errors belong to the job */});
+    this.#brokenBy.promise.catch(() => {/* raced while loading; later errors belong to jobs */});
   }
 
-  /** Whether no job was given yet. */
+  /** Whether it has no job. */
   get isIdle(): boolean {
-    return this.#job === null;
+    return this.#jobs.size === 0;
   }
 
-  /** Gives the exit code. Never rejects. */
+  /** Whether the code that runs now, or that an event is about, is that of one of its jobs. */
+  ownsCurrentCode(): boolean {
+    const output = currentOutput();
+    return output !== undefined && [...this.#jobs.values()].some((held) => held.output === output);
+  }
+
+  /** A process of its own: loads, runs, and gives the exit code when it is over. Never rejects. */
   async toItsEnd(): Promise<number> {
-    this.#output.captureConsole();
-    let slot: LoadedSlot;
-    try {
-      slot = await Promise.race([this.#load(), this.#brokenBy.promise]);
-    } catch (error) {
-      await this.#channel.sendLast({ type: "broken", error: errorText(error) });
+    captureConsole(() => this.#onlyJob()?.output ?? this.#output);
+    setRtcEnvironment();
+    const error = await this.load();
+    if (error !== null) {
+      await this.#channel.sendLast({ type: "broken", error });
       return 1;
     }
-    this.#channel.send({ type: "warm" });
-    const job = await this.#start.promise;
-    this.#output.jobId = job.jobId;
-    await this.#runJob(job, slot);
+    await this.#over.promise;
     return 0;
+  }
+
+  /** Loads the agent, says `warm` and begins with the jobs that wait. Gives the error when it can't. Never rejects. */
+  async load(): Promise<string | null> {
+    try {
+      this.#loaded = await Promise.race([this.#load(), this.#brokenBy.promise]);
+    } catch (error) {
+      return errorText(error);
+    }
+    this.#channel.send({ type: "warm" });
+    for (const [jobId, held] of this.#jobs) void this.#runJob(jobId, held, this.#loaded);
+    return null;
   }
 
   handle(message: ParentMessage): void {
     if (message.type === "adopt") {
       this.#isAdopted = true;
+      this.#jobsAtOnce = message.jobsAtOnce;
       this.#agentFile.resolve(message.agentFile);
-    } else if (message.type === "start") {
-      this.#job = message.job;
-      this.#start.resolve(message.job);
-    } else if (message.type === "cancel") {
-      this.#cancel = message;
-      this.#running?.end(message.reason, { graceMs: message.graceMs });
-    } else if (message.type === "leave") {
-      this.#leave.resolve();
+    } else if (message.type === "start") this.#hold(message.job);
+    else if (message.type === "collect") (globalThis as { gc?: () => void }).gc?.();
+    else if (message.type === "validate" || message.type === "hook" || message.type === "ping") return;
+    else if (message.type === "profile" || message.type === "profile_next") this.#profiler.receive(message);
+    else this.#jobs.get(message.jobId)?.handle(message);
+  }
+
+  /** The parent is gone. Jobs clean up in the little time that is left; false when there is none. */
+  orphaned(): boolean {
+    for (const held of this.#jobs.values()) held.orphaned();
+    return [...this.#jobs.values()].some(({ isRunning }) => isRunning);
+  }
+
+  /**
+   * An error that nobody caught breaks an agent that loads, and fails the job whose code it comes from. When that can't be
+   * told and there are several, none is failed for it; but each hears of it, and the process takes no more.
+   * @returns false when it belongs to nothing here.
+   */
+  failUncaught(error: unknown): boolean {
+    const output = currentOutput();
+    const own = [...this.#jobs.values()].find((held) => held.output === output) ?? this.#onlyJob();
+    if (own?.isRunning) own.failUncaught(error);
+    else if (this.#loaded === null) this.#brokenBy.reject(error);
+    else {
+      this.#isTainted = true;
+      for (const held of this.#jobs.values()) {
+        held.output.error("An error that no job can be blamed for was not caught in this job's process", { error });
+      }
+      return this.#jobs.size > 0;
     }
+    return true;
   }
 
-  /** The parent is gone. Idle: end. Otherwise clean up in the little time that is left. */
-  orphaned(): void {
-    this.#leave.resolve();
-    if (this.#running === null) Deno.exit(0);
-    this.#running.end("shutdown", { graceMs: ORPHAN_CLEANUP_MS });
+  #onlyJob(): HeldJob | null {
+    const [first, second] = this.#jobs.values();
+    return second === undefined ? first ?? null : null;
   }
 
-  /** An error that nobody caught breaks a loading slot and fails a running job. */
-  failUncaught(error: unknown): void {
-    if (this.#running !== null) this.#running.failUncaught(error);
-    else this.#brokenBy.reject(error);
+  #hold(job: JobStart): void {
+    const { connectTimeoutMs, maxLogLines } = this.#args;
+    const output = new JobOutput((message) => void this.#channel.send(message), maxLogLines, job.jobId);
+    const held = new HeldJob({ job, channel: this.#channel, output, connectTimeoutMs });
+    this.#jobs.set(job.jobId, held);
+    if (this.#loaded !== null) void this.#runJob(job.jobId, held, this.#loaded);
   }
 
-  async #load(): Promise<LoadedSlot> {
-    setRtcEnvironment();
+  async #runJob(jobId: string, held: HeldJob, loaded: LoadedAgent): Promise<void> {
+    const hasReturned = await held.run(loaded);
+    this.#jobs.delete(jobId);
+    if (this.#jobsAtOnce > 1) this.#channel.send({ type: "left", jobId, isClean: hasReturned && !this.#isTainted });
+    if (this.#jobsAtOnce === 1 || (!this.#channel.isOpen && this.isIdle)) this.#over.resolve();
+  }
+
+  async #load(): Promise<LoadedAgent> {
     if (!this.#args.rtcLogs) quietRtc();
     const isSpare = this.#args.agentFile === null;
     if (isSpare) await this.#loadAsSpare();
-    const agent = await loadAgent(await this.#agentFile.promise);
+    const agent = await loadAgent(await this.#agentFile.promise, this.#args.agentVersion);
     const { AgentJob } = await import("./agent_job.ts");
-    if (!isSpare && this.#args.prime && this.#job === null) await this.#prime();
+    if (!isSpare && this.#args.prime && this.isIdle) await this.#prime();
     const context: SlotContext = { data: {} };
     await agent.options.prewarm?.(context);
     return { agent, context, AgentJob };
@@ -113,34 +157,4 @@ export class SlotRun {
     const failure = await primeRtc();
     if (failure !== null) this.#output.debug(failure);
   }
-
-  async #runJob(job: JobStart, { agent, context, AgentJob }: LoadedSlot): Promise<void> {
-    if (this.#cancel !== null) return await this.#finish(job, { outcome: "cancelled", endReason: this.#cancel.reason });
-    const running = new AgentJob({
-      job,
-      agent,
-      slot: context,
-      channel: this.#channel,
-      output: this.#output,
-      connectTimeoutMs: this.#args.connectTimeoutMs,
-    });
-    this.#running = running;
-    await this.#finish(job, await running.run());
-    await running.session.leave(this.#channel.isOpen ? undefined : ORPHAN_LEAVE_MS);
-  }
-
-  /** Reports the outcome and waits until the parent has recorded it. */
-  async #finish(job: JobStart, outcome: Outcome): Promise<void> {
-    this.#output.reportDropped();
-    this.#channel.send({ type: "finished", jobId: job.jobId, ...outcome });
-    const timer = setTimeout(this.#leave.resolve, LEAVE_WAIT_MS);
-    await this.#leave.promise;
-    clearTimeout(timer);
-  }
-}
-
-interface LoadedSlot {
-  agent: AgentDefinition;
-  context: SlotContext;
-  AgentJob: typeof AgentJob;
 }

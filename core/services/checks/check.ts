@@ -1,6 +1,9 @@
 /** What a check of `doctor` is: it looks at one thing, changes nothing, and says the cause and the remedy. */
+import type { Database } from "../../../db/client.ts";
 import type { LoadedConfig } from "../../config/config.ts";
 import { settlesWithin } from "../../lifecycle/supervisor.ts";
+import type { LivekitServer } from "../../livekit/livekit_server.ts";
+import type { AgentSnapshot } from "../../runtime/agent_catalog.ts";
 import type { ReadEnv } from "../../runtime/child_permissions.ts";
 
 export type CheckStatus = "ok" | "warn" | "failed" | "skipped";
@@ -18,6 +21,15 @@ export interface CheckContext {
   /** Folder of deno.json. */
   projectDir: string;
   readEnv: ReadEnv;
+  /** Given inside a running program: checks look at what it has, not at what a start would take. */
+  running?: RunningParts;
+}
+
+/** What a running program has of the things that are checked. */
+export interface RunningParts {
+  database: Database;
+  livekit: LivekitServer;
+  agents: () => AgentSnapshot[];
 }
 
 export function ok(name: string, message: string): CheckResult {

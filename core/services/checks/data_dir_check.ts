@@ -16,8 +16,11 @@ const DISK = "disk";
 const LOW_DISK_BYTES = 2 * 1024 ** 3;
 const LEAST_DISK_BYTES = 256 * 1024 ** 2;
 
-export async function checkDataDir(path: string): Promise<DataDirFindings> {
-  const { result, holder } = await checkDirectory(path);
+/** `isOurs`: the running program that asks holds it. */
+export async function checkDataDir(path: string, { isOurs = false } = {}): Promise<DataDirFindings> {
+  const { result, holder } = isOurs
+    ? { result: ok(NAME, `${path} is held by this instance`), holder: null }
+    : await checkDirectory(path);
   return { results: [result, await checkDisk(path)], holder };
 }
 

@@ -16,9 +16,16 @@ const SESSIONS = "database sessions";
 /** Beyond connecting: some short statements. */
 const STATEMENTS_LIMIT_MS = 10_000;
 
-/** @param holder the running process that holds the data directory, and with it the embedded database. */
-export async function checkDatabase(config: Config, holder: string | null): Promise<CheckResult[]> {
-  if (config.databaseUrl !== null) return await diagnose(config, config.databaseUrl, "DATABASE_URL");
+/**
+ * @param holder the running process that holds the data directory, and with it the embedded database
+ * @param running the database of the running program that asks
+ */
+export async function checkDatabase(
+  config: Config,
+  { holder, running }: { holder: string | null; running: Database | null },
+): Promise<CheckResult[]> {
+  if (running) return await diagnose(config, running, config.databaseUrl === null ? "embedded" : "DATABASE_URL");
+  if (config.databaseUrl !== null) return await connectAndDiagnose(config, config.databaseUrl, "DATABASE_URL");
   if (holder !== null) return [skipped(NAME, `the embedded database is in use by ${holder}`)];
   return await checkEmbedded(config);
 }
@@ -39,7 +46,7 @@ async function checkEmbedded(config: Config): Promise<CheckResult[]> {
   const embedded = new EmbeddedPostgres({ dataDir, logger: silentLogger });
   try {
     await embedded.start(new AbortController().signal);
-    return await diagnose(config, embedded.connection, "embedded");
+    return await connectAndDiagnose(config, embedded.connection, "embedded");
   } finally {
     await embedded.stop();
     dataDir.close();
@@ -56,19 +63,26 @@ async function hasBeenMade(dataDir: string): Promise<boolean> {
   }
 }
 
-async function diagnose(
+async function connectAndDiagnose(
   config: Config,
   source: Parameters<typeof openDatabase>[0]["source"],
   what: string,
 ): Promise<CheckResult[]> {
   const { databaseConnectTimeoutMs: connectTimeoutMs, statementTimeoutMs } = config;
-  const database: Database = openDatabase({ source, poolSize: 1, connectTimeoutMs, statementTimeoutMs });
+  const database = openDatabase({ source, poolSize: 1, connectTimeoutMs, statementTimeoutMs });
   try {
-    return judge(await within(diagnoseDatabase(database), 2 * connectTimeoutMs + STATEMENTS_LIMIT_MS), what);
-  } catch (error) {
-    return [failedBy(NAME, error, "Check DATABASE_URL and the database server."), skipped(MIGRATIONS, "no database")];
+    return await diagnose(config, database, what);
   } finally {
     await database.close();
+  }
+}
+
+async function diagnose(config: Config, database: Database, what: string): Promise<CheckResult[]> {
+  try {
+    const limitMs = 2 * config.databaseConnectTimeoutMs + STATEMENTS_LIMIT_MS;
+    return judge(await within(diagnoseDatabase(database), limitMs), what);
+  } catch (error) {
+    return [failedBy(NAME, error, "Check DATABASE_URL and the database server."), skipped(MIGRATIONS, "no database")];
   }
 }
 

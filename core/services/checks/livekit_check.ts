@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Config } from "../../config/settings.ts";
 import { explainHandshakeFailure, probeAgentEndpoint } from "../../livekit/connection_explanations.ts";
 import { LivekitServerNotFound, lookForServer } from "../../livekit/find_server.ts";
+import type { LivekitServer } from "../../livekit/livekit_server.ts";
 import { createServerApi } from "../../livekit/server_api.ts";
 import { type Credentials, mintWorkerToken } from "../../livekit/tokens.ts";
 import { openWorkerSocket } from "../../livekit/worker_socket.ts";
@@ -24,8 +25,10 @@ const GOODBYE_MS = 1_000;
 /** With one of these, sockets of our own say nothing about the way that requests take. */
 const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-export async function checkLivekit({ loaded: { config }, readEnv }: CheckContext): Promise<CheckResult[]> {
-  const { livekitUrl, livekitApiKey, livekitApiSecret } = config;
+export async function checkLivekit({ loaded: { config }, readEnv, running }: CheckContext): Promise<CheckResult[]> {
+  const { livekitUrl, livekitApiKey, livekitApiSecret } = running
+    ? { livekitUrl: running.livekit.url, ...credentialsOf(running.livekit) }
+    : config;
   if (livekitUrl === null || livekitApiKey === null || livekitApiSecret === null) return [await checkLocal(config)];
   const isProxied = PROXY_VARIABLES.some((name) => (readEnv(name) ?? "") !== "");
   const reach = isProxied
@@ -42,6 +45,11 @@ export async function checkLivekit({ loaded: { config }, readEnv }: CheckContext
     await checkClock(livekitUrl, credentials, config.livekitRequestTimeoutMs),
     await checkGrant(livekitUrl, credentials, config.livekitHandshakeTimeoutMs),
   ];
+}
+
+function credentialsOf({ credentials }: LivekitServer) {
+  const { apiKey: livekitApiKey, apiSecret: livekitApiSecret } = credentials();
+  return { livekitApiKey, livekitApiSecret };
 }
 
 /** Which program a start would use; nothing is built here. */

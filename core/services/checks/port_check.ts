@@ -7,8 +7,12 @@ import { type CheckResult, failedBy, ok } from "./check.ts";
 const NAME = "port";
 const HEALTH_TIMEOUT_MS = 2_000;
 
-export async function checkPort(config: Config): Promise<CheckResult[]> {
+/** `isOurs`: the running program that asks listens there. */
+export async function checkPort(config: Config, { isOurs = false } = {}): Promise<CheckResult[]> {
   const { host, port } = config;
+  if (isOurs) {
+    return [ok(NAME, port === 0 ? `this instance listens on ${host}` : `this instance listens on ${host}:${port}`)];
+  }
   try {
     const server = listen({ config, handler: () => new Response(null, { status: 503 }), logger: silentLogger });
     await server.stop();

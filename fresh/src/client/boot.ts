@@ -2,7 +2,8 @@
 import { type Attributes, options, type VNode } from "preact";
 import { navigationProps } from "../links.ts";
 import { startNavigation } from "./navigation.ts";
-import { findRoots, mountIsland, readPage } from "./page.ts";
+import { mountIslands, readPage } from "./page.ts";
+import { findRanges } from "./range.ts";
 
 const earlierHook = options.vnode;
 options.vnode = (vnode: VNode<Attributes>) => {
@@ -10,6 +11,5 @@ options.vnode = (vnode: VNode<Attributes>) => {
   earlierHook?.(vnode);
 };
 
-const page = await readPage(document);
-for (const root of findRoots(document.body)) mountIsland(page, root);
+mountIslands(await readPage(document), findRanges(document.body, "island"));
 startNavigation();

@@ -4,20 +4,14 @@
  */
 import { signal } from "@preact/signals";
 import { parse } from "devalue";
-import { type ComponentChild, type ComponentChildren, type ComponentType, type ContainerNode, h, render } from "preact";
+import { type ComponentChild, type ComponentChildren, type ContainerNode, h, render } from "preact";
 import { currentBuild } from "../asset.ts";
-import type { PageState } from "../island_props.ts";
-import { STATE_ID } from "../markers.ts";
-import { type MarkedRange, nodesOf, rangeAt, rootOf } from "./range.ts";
-
-interface Island {
-  component: ComponentType<Record<string, unknown>>;
-  props: Record<string, unknown>;
-}
+import { type PageState, STATE_ID } from "../markers.ts";
+import { findRanges, type MarkedRange, nodesOf, rangeAt, rootOf } from "./range.ts";
 
 export interface Page {
-  islands: Island[];
-  /** Content by slot number. */
+  /** Elements, and the content of slots, by number. */
+  islands: ComponentChild[];
   slots: Map<string, ComponentChildren>;
 }
 
@@ -28,49 +22,33 @@ export async function readPage(from: Document): Promise<Page> {
   const page: Page = { islands: [], slots: new Map() };
   const text = from.getElementById(STATE_ID)?.textContent;
   if (text == null) return page;
+  const ServerSlot = ({ id }: { id: number }) => page.slots.get(String(id));
   const state: PageState = parse(text, {
     Signal: ([value]: [unknown]) => signal(value),
-    Slot: ([id]: [number]) => h(ServerSlot, { page, id: String(id) }),
+    Slot: ([id]: [number]) => h(ServerSlot, { id }),
   });
   currentBuild.id ??= state.buildId;
   const modules = await Promise.all(state.islands.map(({ src }) => import(new URL(src, location.href).href)));
-  page.islands = state.islands.map(({ exportName, props }, index) => ({
-    component: modules[index][exportName],
-    props,
-  }));
+  page.islands = state.islands.map(({ exportName, props }, index) => h(modules[index][exportName], props));
   // All slots are read before any island renders, because rendering takes their comments away.
-  for (const range of findSlots(from.body)) {
-    if (!page.slots.has(range.name)) page.slots.set(range.name, adopt(page, range.start.nextSibling, range.end));
+  for (const { name, start, end } of findRanges(from.body, "slot")) {
+    if (!page.slots.has(name)) page.slots.set(name, adopt(page, start.nextSibling, end));
   }
   return page;
 }
 
-/** Islands below `parent` that lie in no other island. */
-export function findRoots(parent: Node): MarkedRange[] {
-  const roots: MarkedRange[] = [];
-  for (let node = parent.firstChild; node !== null; node = node.nextSibling) {
-    const range = rangeAt(node);
-    if (range?.kind === "island") {
-      roots.push(range);
-      node = range.end;
-    } else roots.push(...findRoots(node));
-  }
-  return roots;
-}
-
 /** Renders over the server's DOM: what differs is brought to the browser's value. */
-export function mountIsland({ islands }: Page, range: MarkedRange): void {
-  const island = islands[Number(range.name)];
-  if (island === undefined) return;
-  const root = rootOf(range);
-  try {
-    render(h(island.component, island.props), root);
-    mounted.set(range, root);
-    const owned = new Set<Node>();
-    collectDom((root as unknown as { __k: InternalVNode }).__k, owned);
-    for (const node of nodesOf(range)) if (!owned.has(node)) node.remove();
-  } catch (error) {
-    reportError(error); // One island that fails leaves the others alive.
+export function mountIslands({ islands }: Page, ranges: MarkedRange[]): void {
+  for (const range of ranges) {
+    const root = rootOf(range);
+    try {
+      render(islands[Number(range.name)], root);
+      mounted.set(range, root);
+      const owned = new Set(ownedNodes((root as unknown as { __k: Rendered }).__k));
+      for (const node of nodesOf(range)) if (!owned.has(node)) node.remove();
+    } catch (error) {
+      reportError(error); // One island that fails leaves the others alive.
+    }
   }
 }
 
@@ -83,31 +61,16 @@ export function unmountIslands(isGone: (range: MarkedRange) => boolean): void {
   }
 }
 
-function ServerSlot({ page, id }: { page: Page; id: string }): ComponentChildren {
-  return page.slots.get(id);
-}
-
-function findSlots(parent: Node): MarkedRange[] {
-  const slots: MarkedRange[] = [];
-  for (let node = parent.firstChild; node !== null; node = node.nextSibling) {
-    const range = rangeAt(node);
-    if (range?.kind === "slot") slots.push(range);
-    slots.push(...findSlots(node instanceof HTMLTemplateElement ? node.content : node));
-  }
-  return slots;
-}
-
-/** Elements that match the nodes from `first` up to `end`; an island among them becomes the island's component. */
+/** Elements that match the nodes from `first` up to `end`; an island among them becomes the island's element. */
 function adopt(page: Page, first: Node | null, end: Node | null): ComponentChild[] {
   const children: ComponentChild[] = [];
   for (let node = first; node !== null && node !== end; node = node.nextSibling) {
     const range = rangeAt(node);
     if (range?.kind === "island") {
-      const island = page.islands[Number(range.name)];
-      if (island !== undefined) children.push(h(island.component, island.props));
+      children.push(page.islands[Number(range.name)]);
       node = range.end;
-    } else if (node.nodeType === Node.TEXT_NODE) children.push((node as Text).data);
-    else if (node.nodeType === Node.ELEMENT_NODE) children.push(adoptElement(page, node as Element));
+    } else if (node instanceof Text) children.push(node.data);
+    else if (node instanceof Element) children.push(adoptElement(page, node));
   }
   return children;
 }
@@ -120,19 +83,15 @@ function adoptElement(page: Page, element: Element): ComponentChild {
     else if (name === "checked") props.defaultChecked = true;
     else props[name] = value === "" && typeof element[name as keyof Element] === "boolean" ? true : value;
   }
-  const content = element.localName === "template" ? (element as HTMLTemplateElement).content : element;
+  const content = element instanceof HTMLTemplateElement ? element.content : element;
   return h(element.localName, props, adopt(page, content.firstChild, null));
 }
 
 /** Preact's fields of a rendered element: its children and its DOM node. */
-interface InternalVNode {
-  type: unknown;
-  __k: (InternalVNode | null)[] | null;
-  __e: Node | null;
-}
+type Rendered = { type: unknown; __k: Rendered[] | null; __e: Node | null } | null;
 
-function collectDom(vnode: InternalVNode | null, into: Set<Node>): void {
-  if (vnode === null) return;
-  if (typeof vnode.type === "function") { for (const child of vnode.__k ?? []) collectDom(child, into); }
-  else if (vnode.__e !== null) into.add(vnode.__e);
+/** The DOM nodes of the outermost elements. */
+function ownedNodes(rendered: Rendered): (Node | null)[] {
+  if (typeof rendered?.type === "function") return (rendered.__k ?? []).flatMap(ownedNodes);
+  return rendered === null ? [] : [rendered.__e];
 }

@@ -1,27 +1,37 @@
 /** The nodes between an opening and a closing comment, and a stand-in parent for them: markers need no element. */
 import type { ContainerNode } from "preact";
-import { closeMarker, type MarkerKind, readOpenMarker } from "../markers.ts";
+import type { MarkerKind } from "../markers.ts";
 
 export interface MarkedRange {
   kind: MarkerKind;
+  /** Number of an island or slot; encoded name of a partial. */
   name: string;
   start: Comment;
   end: Comment;
 }
 
 /** The range that a comment opens; null for any other node, and when the close is missing (broken nesting of HTML). */
-export function rangeAt(node: Node): MarkedRange | null {
-  if (node.nodeType !== Node.COMMENT_NODE) return null;
-  const start = node as Comment;
-  const marker = readOpenMarker(start.data);
+export function rangeAt(start: Node): MarkedRange | null {
+  if (!(start instanceof Comment)) return null;
+  const marker = /^fresh:(island|slot|partial):(.*)$/s.exec(start.data);
   if (marker === null) return null;
-  const closing = closeMarker(marker.kind, marker.name);
-  for (let other = start.nextSibling; other !== null; other = other.nextSibling) {
-    if (other.nodeType === Node.COMMENT_NODE && (other as Comment).data === closing) {
-      return { ...marker, start, end: other as Comment };
-    }
+  for (let end = start.nextSibling; end !== null; end = end.nextSibling) {
+    if (!(end instanceof Comment) || end.data !== `/${start.data}`) continue;
+    return { kind: marker[1] as MarkerKind, name: marker[2] ?? "", start, end };
   }
   return null;
+}
+
+/** In document order. Islands that lie in another island are left out; slots are sought in templates, too. */
+export function findRanges(parent: Node, kind: MarkerKind): MarkedRange[] {
+  const found: MarkedRange[] = [];
+  for (let node = parent.firstChild; node !== null; node = node.nextSibling) {
+    const range = rangeAt(node);
+    if (range?.kind === kind) found.push(range);
+    if (range?.kind === "island" && kind === "island") node = range.end;
+    else found.push(...findRanges(kind === "slot" && node instanceof HTMLTemplateElement ? node.content : node, kind));
+  }
+  return found;
 }
 
 export function nodesOf({ start, end }: MarkedRange): ChildNode[] {
@@ -35,36 +45,16 @@ export function containsNode({ start, end }: MarkedRange, node: Node): boolean {
   return isAfter && (end.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_PRECEDING) !== 0;
 }
 
-/** What Preact renders into: a parent whose children are the range. */
+/** What Preact 10 asks of the element that it renders into, answered for the range; it removes nodes by themselves. */
 export function rootOf(range: MarkedRange): ContainerNode {
-  const { start, end } = range;
-  const parent = () => {
-    if (start.parentNode === null) throw new Error("Cannot render: the island has left the document");
-    return start.parentNode;
+  const parent = range.start.parentNode as Element;
+  const root = {
+    namespaceURI: parent.namespaceURI,
+    firstChild: nodesOf(range)[0] ?? null,
+    childNodes: nodesOf(range),
+    // Preact looks for the next sibling past comments, and so may name a node behind our end.
+    insertBefore: (node: Node, before: Node | null) =>
+      parent.insertBefore(node, before?.parentNode === parent && containsNode(range, before) ? before : range.end),
   };
-  // Preact looks for the next sibling past comments, and so may name a node behind our end.
-  const insert = (node: Node, before: Node | null) =>
-    parent().insertBefore(
-      node,
-      before !== null && before.parentNode === parent() && containsNode(range, before) ? before : end,
-    );
-  return {
-    nodeType: Node.ELEMENT_NODE,
-    get parentNode() {
-      return start.parentNode;
-    },
-    get firstChild() {
-      return start.nextSibling === end ? null : start.nextSibling;
-    },
-    get childNodes() {
-      return nodesOf(range);
-    },
-    get namespaceURI() {
-      return (start.parentNode as Element | null)?.namespaceURI ?? null;
-    },
-    contains: (node: Node | null) => node !== null && containsNode(range, node),
-    insertBefore: insert,
-    appendChild: (node: Node) => insert(node, null),
-    removeChild: (node: Node) => parent().removeChild(node),
-  } as unknown as ContainerNode;
+  return root as unknown as ContainerNode;
 }

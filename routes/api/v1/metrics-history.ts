@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isPlainText } from "../../../core/dispatch/dispatch_request.ts";
 import { readMetricHistory } from "../../../core/services/metric_history.ts";
 import { isSampledMetric, SAMPLED_METRICS } from "../../../core/telemetry/metric_kinds.ts";
 import { define } from "../../(_shared)/define.ts";
@@ -17,20 +18,22 @@ const querySchema = z.strictObject({
   since: instant,
   until: instant,
   instanceId: z.uuid().optional(),
+  agent: z.string().min(1).max(64).refine(isPlainText, "must not contain control characters").optional(),
 }).refine(({ since, until }) => spanMs(since, until) > 0 && spanMs(since, until) <= MAX_SPAN_MS, {
   path: ["since"],
   message: "must lie before until (now), at most 400 days",
 });
 
-/** `?metrics=active_jobs,max_jobs&since=…&until=…&instanceId=…`: the last hour unless said otherwise. */
+/** `?metrics=active_jobs,max_jobs&since=…&until=…&instanceId=…&agent=…`: the last hour unless said otherwise. */
 export const handler = define.handlers({
   async GET(ctx) {
     const query = readQuery(ctx.url, querySchema);
     if (!query.ok) return query.response;
     const until = query.value.until ?? new Date();
     const since = query.value.since ?? new Date(until.getTime() - HOUR_MS);
-    const { metrics, instanceId = null } = query.value;
-    return Response.json(await readMetricHistory(partsOf(ctx.state).database, { metrics, since, until, instanceId }));
+    const { metrics, instanceId = null, agent = null } = query.value;
+    const { database } = partsOf(ctx.state);
+    return Response.json(await readMetricHistory(database.reads, { metrics, since, until, instanceId, agent }));
   },
 });
 

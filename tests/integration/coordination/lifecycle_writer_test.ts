@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
 import { sql } from "drizzle-orm";
-import { LifecycleWriter } from "../../../core/coordination/lifecycle_writer.ts";
-import { Spool } from "../../../core/coordination/spool.ts";
-import type { SpooledChange } from "../../../core/coordination/spooled_change.ts";
-import { silentLogger } from "../../../core/lifecycle/logger.ts";
+import type { LifecycleWriter } from "../../../core/coordination/lifecycle_writer.ts";
 import type { Database } from "../../../db/client.ts";
 import type { JobChange, NextStep } from "../../../db/job_changes.ts";
 import type { JobKey } from "../../../db/jobs.ts";
 import { rows } from "../../../db/statement.ts";
 import { eventually } from "../../support/eventually.ts";
+import { withWriter, type WriterOptions } from "../../support/lifecycle_writer.ts";
 import { placeJobs } from "../../support/placed_jobs.ts";
 import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
 import { withProxiedDatabase } from "../../support/postgres_proxy.ts";
 
 const FINAL: NextStep = { kind: "final" };
-const SPOOL_BYTES = 1_000_000;
 
 let postgres: TestPostgres;
 let test: TestDatabase;
@@ -35,22 +32,12 @@ Deno.test.afterEach(async () => {
 
 const spoolPath = () => `${folder}/spool`;
 
-async function withWriter(
+function withSpool(
   database: Database,
   work: (writer: LifecycleWriter) => Promise<void>,
-  { maxBytes = SPOOL_BYTES, timeoutMs = 5_000 } = {},
+  options: WriterOptions = {},
 ): Promise<void> {
-  const spool = await Spool.open<SpooledChange>({ path: spoolPath(), maxBytes, logger: silentLogger });
-  const writer = new LifecycleWriter({ database, spool, timeoutMs, logger: silentLogger });
-  const ending = new AbortController();
-  const running = writer.run(ending.signal);
-  try {
-    await work(writer);
-  } finally {
-    ending.abort();
-    await running;
-    await spool.close();
-  }
+  return withWriter(database, work, { path: spoolPath(), ...options });
 }
 
 const T0 = Date.parse("2026-11-22T12:00:00.000Z");
@@ -114,7 +101,7 @@ const WHOLE = { job: "succeeded", dispatch: "succeeded", stamps: "t t t" };
 
 Deno.test("LifecycleWriter writes many jobs' changes together, each job's in order", async () => {
   const jobs = await placeJobs(test.database, 50);
-  await withWriter(test.database, async (writer) => {
+  await withSpool(test.database, async (writer) => {
     const results = await Promise.all(jobs.flatMap((job) => life(job)).map((change) => writer.write(change)));
     assert.deepEqual([...new Set(results)], ["written"]);
   });
@@ -128,7 +115,7 @@ Deno.test("LifecycleWriter writes many jobs' changes together, each job's in ord
 Deno.test("LifecycleWriter refuses a change under another lease, and writes its neighbours", async () => {
   const [mine, theirs] = await placeJobs(test.database, 2);
   assert.ok(mine && theirs);
-  await withWriter(test.database, async (writer) => {
+  await withSpool(test.database, async (writer) => {
     const zombie = { ...theirs, leaseToken: crypto.randomUUID() };
     const results = await Promise.all([writer.write(entered(mine)), writer.write(entered(zombie))]);
     assert.deepEqual(results, ["written", "refused"]);
@@ -143,7 +130,7 @@ Deno.test("LifecycleWriter puts a dispatch back into the queue when its job is t
   const [job] = await placeJobs(test.database, 1);
   assert.ok(job);
   const notBefore = new Date(T0 + 5_000);
-  await withWriter(test.database, async (writer) => {
+  await withSpool(test.database, async (writer) => {
     for (const change of life(job, { kind: "retry", notBefore })) assert.equal(await writer.write(change), "written");
   });
   assert.deepEqual(await stored(job), { job: "failed", dispatch: "queued", stamps: "t t t" });
@@ -164,7 +151,7 @@ Deno.test("LifecycleWriter puts a dispatch back into the queue when its job is t
 Deno.test("LifecycleWriter leaves a dispatch alone whose other jobs go on", async () => {
   const [job] = await placeJobs(test.database, 1);
   assert.ok(job);
-  await withWriter(test.database, async (writer) => {
+  await withSpool(test.database, async (writer) => {
     for (const change of life(job, { kind: "none" })) assert.equal(await writer.write(change), "written");
   });
   assert.deepEqual(await stored(job), { job: "failed", dispatch: "running", stamps: "t t t" });
@@ -173,7 +160,7 @@ Deno.test("LifecycleWriter leaves a dispatch alone whose other jobs go on", asyn
 Deno.test("LifecycleWriter keeps changes on disk while the database is away, and writes them in order when it is back", async () => {
   const jobs = await placeJobs(test.database, 5);
   await withProxiedDatabase(test.connection, (database, proxy) =>
-    withWriter(database, async (writer) => {
+    withSpool(database, async (writer) => {
       proxy.refuse();
       for (const changes of [0, 1, 2, 3].map((n) => jobs.map((job) => life(job)[n]!))) {
         const results = await Promise.all(changes.map((change) => writer.write(change)));
@@ -198,12 +185,12 @@ Deno.test("LifecycleWriter replays at its start what the last one left on disk, 
   const [job] = await placeJobs(test.database, 1);
   assert.ok(job);
   await withProxiedDatabase(test.connection, (database, proxy) =>
-    withWriter(database, async (writer) => {
+    withSpool(database, async (writer) => {
       proxy.refuse();
       for (const change of life(job)) assert.equal(await writer.write(change), "spooled");
     }));
   await Deno.writeTextFile(spoolPath(), '1234abcd {"version":1,"chan', { append: true });
-  await withWriter(test.database, async (writer) => {
+  await withSpool(test.database, async (writer) => {
     assert.ok(writer.isAway);
     await eventually(() => !writer.isAway);
   });
@@ -215,7 +202,7 @@ for (const [index, what] of ["entered", "connected", "ready", "ended"].entries()
     const [job] = await placeJobs(test.database, 1);
     assert.ok(job);
     await withProxiedDatabase(test.connection, (database, proxy) =>
-      withWriter(database, async (writer) => {
+      withSpool(database, async (writer) => {
         const changes = life(job);
         for (const change of changes.slice(0, index)) await writer.write(change);
         const lost = proxy.loseAnswer("SELECT");
@@ -235,7 +222,7 @@ Deno.test("LifecycleWriter says that a change is lost when the spool is full", a
   const [job] = await placeJobs(test.database, 1);
   assert.ok(job);
   await withProxiedDatabase(test.connection, (database, proxy) =>
-    withWriter(database, async (writer) => {
+    withSpool(database, async (writer) => {
       proxy.refuse();
       assert.equal(await writer.write(entered(job)), "lost");
       proxy.restore();
@@ -246,7 +233,7 @@ Deno.test("LifecycleWriter says that a change is lost when the spool is full", a
 Deno.test("LifecycleWriter writes a change's neighbours when the database can't store it", async () => {
   const [good, bad] = await placeJobs(test.database, 2);
   assert.ok(good && bad);
-  await withWriter(test.database, async (writer) => {
+  await withSpool(test.database, async (writer) => {
     const unstorable = { ...entered(bad), cause: "a text with \u0000" };
     const results = await Promise.all([writer.write(unstorable), writer.write(entered(good))]);
     assert.deepEqual(results, ["lost", "written"]);

@@ -9,7 +9,8 @@ import {
   type NewDispatch,
 } from "../../../db/dispatches.ts";
 import { findDispatch, listDispatches } from "../../../db/dispatch_reads.ts";
-import { endJob, markJobEntered, stampJobStage } from "../../../db/jobs.ts";
+import { applyJobChanges } from "../../../db/job_changes.ts";
+import { endJob, type JobKey, markJobEntered } from "../../../db/jobs.ts";
 import { DISPATCH_TRANSITIONS, JOB_TRANSITIONS } from "../../../db/lifecycle.ts";
 import { maintainPartitions } from "../../../db/partitions.ts";
 import { DISPATCH_STATES, type DispatchState, JOB_STATES, type JobState } from "../../../db/schema/states.ts";
@@ -50,6 +51,7 @@ function newDispatch(fields: Partial<NewDispatch> = {}): NewDispatch {
     traceparent: null,
     rankAt: new Date(),
     waitingReason: null,
+    participantIdentity: null,
     ...fields,
   };
 }
@@ -104,6 +106,10 @@ async function force(database: Database, dispatchId: string, dispatchState: Disp
   );
 }
 
+async function stamp(job: JobKey, kind: "connected" | "ready"): Promise<boolean | undefined> {
+  return (await applyJobChanges(test.database, [{ ...change(), job, kind }]))[0];
+}
+
 Deno.test("a placed dispatch is stored with its job, metadata and history in one statement", async () => {
   const { database } = test;
   const { dispatch, job } = await placed(database);
@@ -123,8 +129,8 @@ Deno.test("a job's stages and end move job and dispatch together, with one histo
   const { database } = test;
   const { dispatch, key } = await placed(database);
   assert.ok(await markJobEntered(database, key, 123, change()));
-  assert.ok(await stampJobStage(database, key, "connected", new Date()));
-  assert.ok(await stampJobStage(database, key, "ready", new Date()));
+  assert.ok(await stamp(key, "connected"));
+  assert.ok(await stamp(key, "ready"));
   assert.ok(await endJob(database, key, { state: "failed", endReason: "entry_threw", failure: FAILURE }, change()));
   const found = await findDispatch(database, dispatch.id);
   assert.equal(found?.dispatch.state, "failed");
@@ -187,7 +193,7 @@ Deno.test("a write under another lease token changes nothing", async () => {
   const { dispatch, key } = await placed(database);
   const zombie = { ...key, leaseToken: crypto.randomUUID() };
   assert.equal(await markJobEntered(database, zombie, 1, change()), false);
-  assert.equal(await stampJobStage(database, zombie, "ready", new Date()), false);
+  assert.equal(await stamp(zombie, "ready"), false);
   assert.equal(
     await endJob(database, zombie, { state: "succeeded", endReason: "entry_returned", failure: null }, change()),
     false,

@@ -22,7 +22,7 @@ Deno.test.beforeEach(async () => {
 Deno.test.afterEach(() => test.drop());
 
 async function startedInstance(): Promise<DispatchFixture> {
-  const instance = dispatchFixture(test.database, { maxJobs: 2, region: null, zone: null });
+  const instance = dispatchFixture(test.database, { maxJobs: 2 });
   await insertInstance(test.database, {
     id: instance.instanceId,
     hostname: "h",

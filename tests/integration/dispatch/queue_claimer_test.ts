@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ResourceLimiter } from "../../../core/capacity/resource_limiter.ts";
 import { findDispatch, listDispatches, listJobs } from "../../../db/dispatch_reads.ts";
 import type { Database } from "../../../db/client.ts";
 import {
@@ -141,6 +142,35 @@ for (const reason of ["agent_broken", "livekit_unreachable"] as const) {
     await instance.setReachable(true);
     assert.equal(await instance.claimer.claimOnce(), 1);
     assert.equal((await findDispatch(database, id))?.dispatch.waitingReason, null);
+  });
+}
+
+for (const reason of ["cordoned", "instance_open_files"] as const) {
+  Deno.test(`a dispatch that comes and one that waits say that the instance takes none (${reason}), until it does`, async () => {
+    const { database } = test;
+    const limiter = new ResourceLimiter({ openFiles: 100 });
+    const instance = dispatchFixture(database, { maxJobs: 1, limiter });
+    const ask = () => instance.dispatcher.request({ agent: "echo", room: crypto.randomUUID() }, REQUESTER, NO_WAIT);
+    const set = (isLimited: boolean) => {
+      if (reason === "cordoned") instance.admission.setAdmitting(isLimited ? reason : null);
+      else limiter.observe({ cpuRatio: null, memoryBytes: null, processes: null, openFiles: isLimited ? 100 : 1 });
+    };
+    const waitingReasonOf = async (id: string) => (await findDispatch(database, id))?.dispatch.waitingReason;
+    const held = await ask();
+    const before = await ask();
+    assert.ok(held.ok && before.ok && before.dispatch.state === "queued");
+    assert.equal(await waitingReasonOf(before.dispatch.id), null);
+    set(true);
+    const after = await ask();
+    assert.ok(after.ok && after.dispatch.waitingReason === reason);
+    assert.equal(await instance.claimer.claimOnce(), 0);
+    assert.equal(await waitingReasonOf(before.dispatch.id), reason);
+    assert.equal(instance.live.find(before.dispatch.id)?.view.waitingReason ?? reason, reason);
+    set(false);
+    assert.equal(await instance.claimer.claimOnce(), 0);
+    assert.equal(await waitingReasonOf(before.dispatch.id), null, "only a slot is missing now");
+    instance.jobs.endOldest();
+    assert.equal(await instance.claimer.claimOnce(), 1);
   });
 }
 

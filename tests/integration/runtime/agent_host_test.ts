@@ -98,6 +98,7 @@ async function catalogOf(runtime: RuntimeFixture, files: Record<string, string>)
   const catalog = new AgentCatalog({ agentsDir, settings: SETTINGS, environment, logger: environment.logger });
   await catalog.load();
   return Object.assign(catalog, {
+    agentsDir,
     [Symbol.asyncDispose]: async () => {
       await catalog.stop();
       await Deno.remove(agentsDir, { recursive: true });
@@ -133,8 +134,81 @@ Deno.test("AgentCatalog breaks both of two files that define the same agent, and
   assert.match(catalog.find("twin")?.error ?? "", /2 files define the agent "twin": a\.ts, b\.ts/);
 });
 
-Deno.test("AgentCatalog says that a job type is not supported yet", async () => {
+Deno.test("AgentCatalog hosts agents of every job type, and an inline one only when the operator allows it", async () => {
   await using runtime = await startRuntime();
-  await using catalog = await catalogOf(runtime, { "a.ts": agentText("pub", 'jobType: "publisher",') });
-  assert.match(catalog.find("pub")?.error ?? "", /"publisher" is not supported yet/);
+  await using catalog = await catalogOf(runtime, {
+    "a.ts": agentText("pub", 'jobType: "publisher",'),
+    "b.ts": agentText("inside", 'isolation: "inline",'),
+  });
+  assert.equal(catalog.find("pub")?.state, "ready");
+  assert.match(catalog.find("inside")?.error ?? "", /list "inside" in GREENROOM_INLINE_AGENTS/);
+});
+
+Deno.test("AgentCatalog takes over what changed, keeps a broken agent's name, and tells its listeners", async () => {
+  await using runtime = await startRuntime();
+  await using catalog = await catalogOf(runtime, {
+    "a.ts": agentText("support"),
+    "b.ts": `import "./_part.ts";\n${agentText("other")}`,
+    "_part.ts": "export const part = 1;",
+  });
+  let changes = 0;
+  catalog.onChange(() => changes++);
+  assert.equal(await catalog.refresh(), false);
+  const versions = () => catalog.list().map(({ version }) => version);
+  const [a, b] = versions();
+  await Deno.writeTextFile(join(catalog.agentsDir, "_part.ts"), "export const part = 2;");
+  assert.equal(await catalog.refresh(), true);
+  assert.equal(versions()[0], a);
+  assert.notEqual(versions()[1], b);
+  await Deno.writeTextFile(join(catalog.agentsDir, "a.ts"), "throw new Error('on purpose');");
+  await Deno.remove(join(catalog.agentsDir, "b.ts"));
+  await Promise.all([catalog.refresh(), catalog.refresh()]);
+  assert.deepEqual(catalog.list().map(({ name, state }) => [name, state]), [["support", "broken"]]);
+  assert.match(catalog.find("support")?.error ?? "", /on purpose/);
+  assert.deepEqual(catalog.poolAgents(1), []);
+  await Deno.writeTextFile(join(catalog.agentsDir, "a.ts"), agentText("renamed"));
+  await catalog.refresh();
+  assert.deepEqual(catalog.list().map(({ name, state }) => [name, state]), [["renamed", "ready"]]);
+  assert.equal(changes, 3);
+});
+
+const PRIORITY = { participantIdentity: null, metadata: null };
+
+Deno.test("AgentHost asks hooks in a process that stays, and says why one gave no usable answer", async () => {
+  await using runtime = await startRuntime();
+  await using host = hostOf(runtime, "hooked", {}, 10);
+  await host.load();
+  const pid = host.pid;
+  const ask = (room: string, timeoutMs = 10_000) => host.hook("priority", { room, ...PRIORITY }, timeoutMs);
+  assert.deepEqual(await ask("calm"), { ok: true, value: "high" });
+  const [odd, threw, slow] = [await ask("odd"), await ask("throws"), await ask("slow", 50)];
+  assert.match(odd.ok ? "" : odd.reason, /priority's answer is not valid/);
+  assert.match(threw.ok ? "" : threw.reason, /priority threw Error: on purpose/);
+  assert.match(slow.ok ? "" : slow.reason, /no answer within 50 ms/);
+  const missing = await host.hook("participant", {
+    ...{ jobId: "j", dispatchId: "d", attempt: 1, room: "r", participantIdentity: null, metadata: null },
+  }, 10_000);
+  assert.match(missing.ok ? "" : missing.reason, /no hook participant/);
+  assert.equal(host.pid, pid, "a hook that takes its time does not end its host");
+});
+
+Deno.test("AgentHost kills the process of a hook that loops, and asks a new one", async () => {
+  await using runtime = await startRuntime();
+  await using host = hostOf(runtime, "hooked");
+  await host.load();
+  const offer = {
+    livekitJobId: "AJ",
+    jobType: "room" as const,
+    participantIdentity: null,
+    metadata: "",
+    attributes: {},
+  };
+  const accept = (room: string) => host.hook("accept", { ...offer, room }, 200);
+  await eventually(async () => (await accept("calm")).ok, { what: "the host is up" });
+  const pid = host.pid;
+  const late = await accept("loops");
+  assert.match(late.ok ? "" : late.reason, /accept gave no answer within 200 ms/);
+  await eventually(() => !isAlive(pid), { what: "the stuck host is gone" });
+  await eventually(async () => (await accept("calm")).ok, { what: "a new host answers" });
+  assert.deepEqual(await accept("unwanted"), { ok: true, value: false });
 });

@@ -34,7 +34,14 @@ async function agentFile(entry: string, more = ""): Promise<string> {
 }
 
 function slot(file: string, more: Record<string, unknown> = {}): ChildParent {
-  const args = { agentFile: file, prime: true, rtcLogs: false, connectTimeoutMs: 10_000, maxLogLines: 100 };
+  const args = {
+    agentFile: file,
+    jobsAtOnce: 1,
+    prime: true,
+    rtcLogs: false,
+    connectTimeoutMs: 10_000,
+    maxLogLines: 100,
+  };
   return new ChildParent("slot_child.ts", { ...args, ...more });
 }
 
@@ -53,6 +60,7 @@ async function newJob(more: Partial<JobStart> = {}): Promise<JobStart> {
     metadata: null,
     readiness: "connected",
     shutdownGraceMs: 5_000,
+    aloneTimeoutMs: 60_000,
     ...more,
   };
 }
@@ -307,7 +315,7 @@ Deno.test("a child whose parent is gone cleans up, leaves the room and exits", a
   await using child = slot(file);
   child.send({ type: "start", job });
   await child.received("ready");
-  child.process.disconnect();
+  child.hangUp();
   assert.deepEqual(await child.exited, { code: 0, signal: null });
   assert.equal(await Deno.readTextFile(mark), "shutdown");
   await eventually(async () => (await identitiesIn(job.room)).length === 0, { withinMs: 2_000, what: "left properly" });
@@ -316,7 +324,7 @@ Deno.test("a child whose parent is gone cleans up, leaves the room and exits", a
 Deno.test("an idle child ends when its parent is gone", async () => {
   await using child = slot(ECHO);
   await child.received("warm");
-  child.process.disconnect();
+  child.hangUp();
   assert.deepEqual(await child.exited, { code: 0, signal: null });
 });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readProcessStat } from "../../../core/runtime/process_stat.ts";
 import type { PoolAgent } from "../../../core/runtime/slot_lane.ts";
 import { SlotPool } from "../../../core/runtime/slot_pool.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -109,8 +110,74 @@ Deno.test("SlotPool takes back a slot that was not run", async () => {
   await eventually(() => warmCounts(pool).idle === 1);
   const slot = pool.take("idle");
   pool.release(slot);
-  assert.equal(pool.take("idle"), slot);
+  const again = pool.take("idle");
+  assert.equal(again.pid, slot.pid);
+  pool.release(again);
+});
+
+Deno.test("SlotPool passes over a warm process that is stopped, and replaces it", async () => {
+  await using runtime = await startRuntime();
+  await using pool = startPool(runtime, [testAgent("idle", { warmSlots: 2 })]);
+  await eventually(() => warmCounts(pool).idle === 2);
+  const [stopped = 0, other] = pool.pids();
+  Deno.kill(stopped, "SIGSTOP");
+  await eventually(() => readProcessStat(stopped)?.state !== "S", { what: "the process has stopped", everyMs: 1 });
+  const slot = pool.take("idle");
+  assert.equal(slot.pid, other);
   pool.release(slot);
+  await eventually(() => !pool.pids().includes(stopped) && warmCounts(pool).idle === 2);
+});
+
+Deno.test("SlotPool grows an agent's warm slots to the burst that outran them, within the cap", async () => {
+  await using runtime = await startRuntime();
+  const agents = [testAgent("idle", { warmSlots: 1 })];
+  await using pool = startPool(runtime, agents, { maxWarmSlots: 3 });
+  await eventually(() => warmCounts(pool).idle === 1);
+  const observers = Array.from({ length: 4 }, () => new RememberingObserver());
+  const slots = observers.map(() => pool.take("idle"));
+  const jobs = slots.map((slot, i) => slot.run(jobOf("idle"), observers[i]!));
+  await Promise.all(observers.map(({ hasEntered }) => hasEntered));
+  await eventually(() => warmCounts(pool).idle === 3);
+  for (const slot of slots) slot.cancel("cancelled", 500);
+  await Promise.all(jobs);
+});
+
+Deno.test("SlotPool keeps nothing warm and no spare while memory is short, and does again when there is more", async () => {
+  await using runtime = await startRuntime();
+  const { environment } = runtime;
+  let availableBytes = 0;
+  const settings = { ...SETTINGS, spareProcesses: 1, minFreeMemoryMb: 64 };
+  const options = { settings, environment, logger: environment.logger, availableMemoryBytes: () => availableBytes };
+  const pool = Object.assign(new SlotPool(options), { [Symbol.asyncDispose]: () => pool.stop(200) });
+  await using _pool = pool;
+  const agents = [testAgent("idle", { warmSlots: 1 })];
+  pool.setAgents(agents);
+  assert.deepEqual(pool.snapshot().map(({ wanted }) => wanted), [0]);
+  assert.deepEqual(pool.pids(), []);
+  availableBytes = 128 * 1_048_576;
+  pool.setAgents(agents);
+  await eventually(() => warmCounts(pool).idle === 1 && pool.spareCount === 1);
+  availableBytes = 0;
+  pool.setAgents(agents);
+  await eventually(() => pool.pids().length === 0);
+});
+
+Deno.test("SlotPool replaces warm processes when the agent's file has changed", async () => {
+  await using runtime = await startRuntime();
+  await using pool = startPool(runtime, [testAgent("idle", { warmSlots: 1, version: "1" })]);
+  await eventually(() => warmCounts(pool).idle === 1);
+  const [before = 0] = pool.pids();
+  const slot = pool.take("idle");
+  const observer = new RememberingObserver();
+  const running = slot.run(jobOf("idle"), observer);
+  await observer.hasEntered;
+  await eventually(() => warmCounts(pool).idle === 1);
+  const [warm] = pool.pids().filter((pid) => pid !== before);
+  pool.setAgents([testAgent("idle", { warmSlots: 1, version: "2" })]);
+  await eventually(() => warmCounts(pool).idle === 1 && !pool.pids().includes(warm ?? 0));
+  assert.equal(isAlive(before), true, "a running job goes on with what it began with");
+  slot.cancel("cancelled", 500);
+  assert.equal((await running).outcome, "cancelled");
 });
 
 Deno.test("SlotPool refuses an agent that it does not have", async () => {

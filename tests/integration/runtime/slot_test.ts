@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Slot } from "../../../core/runtime/slot.ts";
+import type { Slot } from "../../../core/runtime/slot.ts";
 import type { PoolAgent } from "../../../core/runtime/slot_lane.ts";
+import { SlotProcess, type SlotProcessOptions } from "../../../core/runtime/slot_process.ts";
 import { spawnChild } from "../../../core/runtime/spawn_child.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
@@ -13,16 +14,32 @@ import {
   testAgent,
 } from "../../support/runtime_fixture.ts";
 
-function startSlot(runtime: RuntimeFixture, agent: PoolAgent, { loadTimeoutMs = 30_000 } = {}): Slot {
-  const args = { agentFile: agent.file, prime: false, rtcLogs: false, connectTimeoutMs: 5_000, maxLogLines: 1_000 };
-  const child = spawnChild(runtime.environment, { entry: "slot", args }, agent.osPermissions);
-  return new Slot({ agent: agent.name, child, isCold: true, loadTimeoutMs, logger: runtime.environment.logger });
+function startProcess(
+  runtime: RuntimeFixture,
+  agent: PoolAgent,
+  options: Partial<SlotProcessOptions> & { heapLimitMb?: number } = {},
+): SlotProcess {
+  const { jobsAtOnce = 1, heapLimitMb = 0 } = options;
+  const limits = { rtcLogs: false, connectTimeoutMs: 5_000, maxLogLines: 1_000 };
+  const args = { agentFile: agent.file, jobsAtOnce, prime: false, ...limits };
+  const { environment } = runtime;
+  const child = spawnChild(environment, { entry: "slot", args }, agent.osPermissions, { heapLimitMb });
+  const { logger } = environment;
+  return new SlotProcess({ agent: agent.name, child, isCold: true, loadTimeoutMs: 30_000, logger, ...options });
+}
+
+async function warmProcess(
+  runtime: RuntimeFixture,
+  name: string,
+  options: Partial<SlotProcessOptions> & { heapLimitMb?: number } = {},
+): Promise<SlotProcess> {
+  const process = startProcess(runtime, testAgent(name), options);
+  await eventually(() => process.state === "warm", { what: `${name} is warm` });
+  return process;
 }
 
 async function warmSlot(runtime: RuntimeFixture, name: string): Promise<Slot> {
-  const slot = startSlot(runtime, testAgent(name));
-  await eventually(() => slot.state === "warm", { what: `${name} is warm` });
-  return slot;
+  return (await warmProcess(runtime, name)).open();
 }
 
 Deno.test("Slot runs a job on a warm child to a cancelled end and its process is gone", async () => {
@@ -42,7 +59,7 @@ Deno.test("Slot runs a job on a warm child to a cancelled end and its process is
 
 Deno.test("Slot runs a job that was given to it while it was loading", async () => {
   await using runtime = await startRuntime();
-  const slot = startSlot(runtime, testAgent("idle"));
+  const slot = startProcess(runtime, testAgent("idle")).open();
   const observer = new RememberingObserver();
   const running = slot.run(jobOf("idle"), observer);
   assert.equal(slot.state, "loading");
@@ -53,7 +70,8 @@ Deno.test("Slot runs a job that was given to it while it was loading", async () 
 
 Deno.test("Slot lets the child leave only when the end has been recorded", async () => {
   await using runtime = await startRuntime();
-  const slot = await warmSlot(runtime, "throws");
+  const process = await warmProcess(runtime, "throws");
+  const slot = process.open();
   const recorded = Promise.withResolvers<void>();
   const observer = new RememberingObserver({ holdEnd: recorded.promise });
   const running = slot.run(jobOf("throws"), observer);
@@ -66,7 +84,7 @@ Deno.test("Slot lets the child leave only when the end has been recorded", async
   assert.equal(end.endReason, "entry_threw");
   assert.equal(end.outcome === "failed" && end.failure.kind, "exception");
   assert.match(end.outcome === "failed" ? end.failure.message : "", /RangeError: thrown on purpose/);
-  assert.equal((await slot.gone).exit.code, 0);
+  assert.equal((await process.gone).exit.code, 0);
 });
 
 Deno.test("Slot reports an exit code when the agent ends its process", async () => {
@@ -111,27 +129,48 @@ Deno.test("Slot kills a cancelled child that does not end in its grace, and note
 
 Deno.test("Slot fails the job as not started with the file's error when the file throws at load", async () => {
   await using runtime = await startRuntime();
-  const slot = startSlot(runtime, testAgent("throws_at_load"));
+  const process = startProcess(runtime, testAgent("throws_at_load"));
+  const slot = process.open();
   const end = await slot.run(jobOf("throws_at_load"), new RememberingObserver());
   assert.equal(end.outcome === "failed" && end.failure.kind, "not_started");
   assert.match(end.outcome === "failed" ? end.failure.message : "", /no settings for this agent/);
-  assert.match((await slot.gone).loadError ?? "", /no settings for this agent/);
+  assert.match((await process.gone).failure ?? "", /no settings for this agent/);
 });
 
 Deno.test("Slot kills a child that does not load in time", async () => {
   await using runtime = await startRuntime();
-  const slot = startSlot(runtime, testAgent("never_loads"), { loadTimeoutMs: 500 });
+  const slot = startProcess(runtime, testAgent("never_loads"), { loadTimeoutMs: 500 }).open();
   const end = await slot.run(jobOf("never_loads"), new RememberingObserver());
   assert.match(end.outcome === "failed" ? end.failure.message : "", /did not load in time/);
 });
 
 Deno.test("Slot fails the job as not started when its warm process is already gone", async () => {
   await using runtime = await startRuntime();
-  const slot = await warmSlot(runtime, "idle");
+  const process = await warmProcess(runtime, "idle");
+  const slot = process.open();
   Deno.kill(slot.pid ?? 0, "SIGKILL");
-  await slot.gone;
+  await process.gone;
   const end = await slot.run(jobOf("idle"), new RememberingObserver());
   assert.equal(end.outcome === "failed" && end.failure.kind, "not_started");
+});
+
+Deno.test("Slot flags a job that uses much memory, and kills it above its limit as out of memory, with the figures", async () => {
+  await using runtime = await startRuntime();
+  const process = await warmProcess(runtime, "hoards", { memoryLimitBytes: 300 * 1_048_576 });
+  const observer = new RememberingObserver();
+  const end = await process.open().run(jobOf("hoards", { metadata: { stepMb: 10 } }), observer);
+  assert.equal(end.outcome === "failed" && end.failure.kind, "out_of_memory");
+  assert.match(end.outcome === "failed" ? end.failure.message : "", /used 3\d\d of 300 MB/);
+  assert.deepEqual(observer.flags, ["memory_high"]);
+  assert.ok((observer.lastResources?.peakRssBytes ?? 0) > 240 * 1_048_576);
+});
+
+Deno.test("Slot reports a process that fills its heap limit as out of memory", async () => {
+  await using runtime = await startRuntime();
+  const process = await warmProcess(runtime, "hoards_heap", { heapLimitMb: 64 });
+  const end = await process.open().run(jobOf("hoards_heap"), new RememberingObserver());
+  assert.equal(end.outcome === "failed" && end.failure.kind, "out_of_memory");
+  assert.match(end.outcome === "failed" ? end.failure.message : "", /heap/);
 });
 
 Deno.test("Slot passes on a bounded part of a flood on stdout and the job still ends well", async () => {
@@ -149,7 +188,7 @@ Deno.test("an agent's child can't read the data folder, write, run a program, do
   const secretFile = join(runtime.dataDir, "secret");
   await Deno.writeTextFile(secretFile, "hush");
   const newFile = join(runtime.dataDir, "new");
-  const slot = startSlot(runtime, testAgent("nosy", { env: ["LIVEKIT_API_SECRET", "GREETING"] }));
+  const slot = startProcess(runtime, testAgent("nosy", { env: ["LIVEKIT_API_SECRET", "GREETING"] })).open();
   const observer = new RememberingObserver();
   const metadata = { secretFile, newFile, elsewhere: "/etc/hostname" };
   const end = await slot.run(jobOf("nosy", { metadata }), observer);
@@ -166,4 +205,23 @@ Deno.test("an agent's child can't read the data folder, write, run a program, do
   const allowed = [...given, ...setInsideByUs];
   assert.deepEqual(names.filter((name) => !allowed.includes(name)), []);
   assert.ok(runtime.logged.some((line) => line.includes("LIVEKIT_API_SECRET") && line.includes("can't have")));
+});
+
+Deno.test("an agent's osPermissions narrow the network and widen reading, and no further", async () => {
+  await using runtime = await startRuntime();
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const osPermissions = { net: ["127.0.0.1"], env: [], read: ["/etc/hostname"] };
+  const slot = startProcess(runtime, testAgent("narrow", { osPermissions })).open();
+  const observer = new RememberingObserver();
+  const { port } = listener.addr as Deno.NetAddr;
+  assert.equal((await slot.run(jobOf("narrow", { metadata: { port } }), observer)).outcome, "succeeded");
+  const fields = observer.lines.find(({ message }) => message === "tried")?.fields;
+  assert.deepEqual(fields, {
+    done: ["reach a listed host", "read a listed file"],
+    refusals: {
+      "reach another host": "NotCapable",
+      "resolve a name": "NotCapable",
+      "read another file": "NotCapable",
+    },
+  });
 });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
-import { readMetricHistory } from "../../../core/services/metric_history.ts";
+import { readMetricHistory, stepOf } from "../../../core/services/metric_history.ts";
 import { JobMetrics } from "../../../core/telemetry/job_metrics.ts";
 import { Sampler } from "../../../core/telemetry/sampler.ts";
 import { SpanWriter } from "../../../core/telemetry/span_writer.ts";
 import { insertSamples, type MetricPoint, pruneMetricPoints, rollUp } from "../../../db/metric_points.ts";
+import { listDeadAir } from "../../../db/loss_history.ts";
 import { countEndedJobs, readyLatency } from "../../../db/overview.ts";
 import { listSpansOfDispatch, type SpanRecord } from "../../../db/spans.ts";
 import { insertJobHistory } from "../../support/job_history.ts";
@@ -72,10 +73,78 @@ Deno.test("the history of several instances adds up jobs, averages shares, and t
   const metrics = ["active_jobs", "cpu_ratio", "queue_depth", "jobs_failed"] as const;
   await insertSamples(database, metrics.flatMap((metric) => [point(metric, 0, 0.2), point(metric, 0, 0.6, other)]));
   const until = new Date(NOON.getTime() + HOUR_MS);
-  const { lines, stepSeconds } = await readMetricHistory(database, { metrics, since: NOON, until, instanceId: null });
-  assert.equal(stepSeconds, 5);
+  const step = { tier: 5, stepSeconds: 5 } as const;
+  const { lines } = await readMetricHistory(database, { metrics, since: NOON, until, step, instanceId: null });
   const values = Object.fromEntries(lines.map(({ metric, points }) => [metric, points[0]?.[1]]));
   assert.deepEqual(values, { active_jobs: 0.8, cpu_ratio: 0.4, queue_depth: 0.6, jobs_failed: 0.8 });
+});
+
+Deno.test("instances that follow each other within a step count as one, those beside each other as two", async () => {
+  const { database } = test;
+  const next = { instanceId: "00000000-0000-7000-8000-000000000002" };
+  const beats = Array.from({ length: 12 }, (_, n) => n * 5);
+  await insertSamples(database, [
+    ...beats.map((s) => point("max_jobs", s, 20, s < 30 ? {} : next)),
+    ...beats.flatMap((s) => [point("max_jobs", 60 + s, 20), point("max_jobs", 60 + s, 20, next)]),
+  ]);
+  await rollUp(database, { from: 5, to: 60, since: NOON, instanceId: null });
+  const until = new Date(NOON.getTime() + HOUR_MS);
+  const query = { metrics: ["max_jobs"], since: NOON, until, instanceId: null } as const;
+  for (const tier of [5, 60] as const) {
+    const { lines } = await readMetricHistory(database, { ...query, step: { tier, stepSeconds: 60 } });
+    assert.deepEqual(lines[0]?.points.map(([, value]) => value), [20, 40], `tier ${tier}`);
+  }
+});
+
+Deno.test("the history of one agent has its lines and those of whole instances, in steps of the asked length", async () => {
+  const { database } = test;
+  const [echo, other] = [{ agent: "echo" }, { agent: "greeter" }];
+  const latency = { count: 3, sum: 300, min: 50, max: 200, p50: 90, p95: 180 };
+  await insertSamples(database, [
+    ...[0, 5, 10].flatMap((s) => [point("active_jobs", s, s), point("active_jobs", s, 1, echo)]),
+    point("active_jobs", 0, 9, other),
+    point("dispatch_entered_ms", 5, 0, latency),
+  ]);
+  const query = { since: NOON, until: new Date(NOON.getTime() + HOUR_MS), instanceId: null, agent: "echo" };
+  const metrics = ["active_jobs", "dispatch_entered_ms"] as const;
+  const step = { tier: 5, stepSeconds: 10 } as const;
+  const { lines } = await readMetricHistory(database, { ...query, metrics, step });
+  const at = NOON.getTime();
+  assert.deepEqual(lines, [
+    { metric: "active_jobs", agent: "", points: [[at, 2.5], [at + 10_000, 10]] },
+    { metric: "active_jobs", agent: "echo", points: [[at, 1], [at + 10_000, 1]] },
+    { metric: "dispatch_entered_ms", agent: "", points: [[at, 90, 180, 200, 3]] },
+  ]);
+});
+
+Deno.test("stepOf gives short steps of what is lately known, and longer ones of what is long ago", () => {
+  const now = NOON;
+  const hoursAgo = (hours: number) => new Date(now.getTime() - hours * HOUR_MS);
+  assert.deepEqual(stepOf(hoursAgo(1), now, 144, now), { tier: 5, stepSeconds: 25 });
+  assert.deepEqual(stepOf(hoursAgo(24), now, 144, now), { tier: 60, stepSeconds: 600 });
+  assert.deepEqual(stepOf(hoursAgo(168), now, 144, now), { tier: 3_600, stepSeconds: 7_200 });
+  assert.deepEqual(stepOf(hoursAgo(49), hoursAgo(48), 144, now), { tier: 60, stepSeconds: 60 });
+  assert.deepEqual(stepOf(hoursAgo(24 * 20 + 1), hoursAgo(24 * 20), 144, now), { tier: 3_600, stepSeconds: 3_600 });
+});
+
+Deno.test("listDeadAir adds up what somebody heard, and counts a silence that goes on until now", async () => {
+  const { database } = test;
+  await insertJobHistory(database, 1);
+  const at = (seconds: number) => new Date(NOON.getTime() + seconds * 1000).toISOString();
+  const lose = (lostAt: string, wasHumanThere: boolean, deadAirMs: number | null) =>
+    database.sql`insert into losses (id, dispatch_id, agent, server, room, cause, was_human_there, lost_at, dead_air_ms)
+      select gen_random_uuid(), id, 'echo', 'local', 'r', 'exit', ${wasHumanThere}, ${lostAt}, ${deadAirMs} from dispatches`;
+  await lose(at(1), true, 400);
+  await lose(at(59), true, 600);
+  await lose(at(59), false, 9_000);
+  await lose(at(118), true, null);
+  const range = { since: NOON, until: new Date(at(120)), stepSeconds: 60 };
+  const minute = NOON.getTime() + 60_000;
+  assert.deepEqual([...await listDeadAir(database, { ...range, agent: null })], [
+    { atMs: NOON.getTime(), losses: 2, deadAirMs: 1_000 },
+    { atMs: minute, losses: 1, deadAirMs: 2_000 },
+  ]);
+  assert.equal((await listDeadAir(database, { ...range, agent: "greeter" })).length, 0);
 });
 
 Deno.test("pruneMetricPoints deletes what is old of one tier, at most its limit", async () => {

@@ -11,6 +11,13 @@ export default defineAgent({
       "read elsewhere": () => Deno.readTextFileSync(elsewhere),
       "write": () => Deno.writeTextFileSync(newFile, "x"),
       "run": () => new Deno.Command("true").outputSync(),
+      "reach its parent once more": () => Deno.connect({ transport: "unix", path: Deno.args[1] ?? "" }),
+      "remove its parent's socket": () => Deno.removeSync(Deno.args[1] ?? ""),
+      "ask for more": async () => {
+        const more = [{ name: "run" }, { name: "write", path: Deno.args[1] }] as Deno.PermissionDescriptor[];
+        const states = await Promise.all(more.map(async (each) => (await Deno.permissions.request(each)).state));
+        if (!states.includes("granted")) throw new Error("refused");
+      },
       "download": () => import(["npm:left", "pad@1.3.0"].join("-")),
     };
     const done: string[] = [];

@@ -9,8 +9,8 @@ const aborts: Thrown[] = [
   { error: new DOMException("The operation was aborted", "AbortError") },
 ];
 
-Deno.test("decideOutcome says cancelled for every reason from outside, whatever entry threw", () => {
-  for (const reason of CANCEL_REASONS) {
+Deno.test("decideOutcome says cancelled for every reason from outside but the time limit, whatever entry threw", () => {
+  for (const reason of CANCEL_REASONS.filter((each) => each !== "deadline")) {
     for (const thrown of [null, boom, ...aborts]) {
       assert.deepEqual(decideOutcome(reason, thrown, ""), { outcome: "cancelled", endReason: reason });
     }
@@ -24,6 +24,13 @@ Deno.test("decideOutcome says failed when the connection was lost, whether entry
   }
 });
 
+Deno.test("decideOutcome says failed when the time limit is over, whether entry returned or threw", () => {
+  for (const thrown of [null, boom, ...aborts]) {
+    const { outcome, endReason, error } = decideOutcome("deadline", thrown, "longer than 5 s");
+    assert.deepEqual([outcome, endReason, error?.message], ["failed", "deadline", "longer than 5 s"]);
+  }
+});
+
 Deno.test("decideOutcome says failed when entry threw, with name, message and stack", () => {
   for (const reason of ["entry_threw", "room_closed", "shutdown_requested"] as const) {
     const { outcome, endReason, error } = decideOutcome(reason, boom, "");
@@ -34,12 +41,14 @@ Deno.test("decideOutcome says failed when entry threw, with name, message and st
       "boom",
     ]);
     assert.match(error?.stack ?? "", /decide_outcome_test/);
+    assert.equal(error?.class, "fatal");
   }
 });
 
 Deno.test("decideOutcome says succeeded when entry only threw the abort that the job's end caused", () => {
   const plain = END_REASONS.filter((reason) =>
-    !(CANCEL_REASONS as readonly string[]).includes(reason) && !["connection_lost", "entry_threw"].includes(reason)
+    !(CANCEL_REASONS as readonly string[]).includes(reason) &&
+    !["connection_lost", "heartbeat_missed", "entry_threw"].includes(reason)
   );
   assert.ok(plain.length >= 4);
   for (const reason of plain) {

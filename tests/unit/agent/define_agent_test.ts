@@ -76,10 +76,20 @@ Deno.test("describeAgent gives plain JSON that fits its schema, null where the i
     name: "echo",
     jobType: "room",
     dispatch: "explicit",
+    namespace: "",
+    deployment: "",
+    isolation: "process",
+    jobsPerProcess: 1,
     warmSlots: null,
     maxJobs: null,
+    memoryLimitMb: null,
+    heapLimitMb: null,
     readiness: "connected",
+    timeoutMs: null,
+    aloneTimeoutMs: null,
+    heartbeatTimeoutMs: null,
     shutdownGraceMs: null,
+    recovery: { maxAttempts: null, maxAgeMs: null, backoff: { firstMs: null, factor: null, maxMs: null } },
     permissions: {
       canPublish: true,
       canSubscribe: true,
@@ -87,12 +97,83 @@ Deno.test("describeAgent gives plain JSON that fits its schema, null where the i
       canUpdateOwnMetadata: true,
       hidden: false,
     },
+    identity: null,
     participant: { name: null, metadata: null, attributes: {} },
     osPermissions: { net: true, env: [], read: [] },
     metadataSchema: null,
     hasMetadataSchema: false,
     hasPrewarm: false,
+    hooks: {
+      accept: false,
+      priority: false,
+      load: false,
+      decide: false,
+      participant: false,
+      onRecoveryAttempt: false,
+      onRecovered: false,
+      onRecoveryFailed: false,
+    },
   });
+});
+
+Deno.test("describeAgent carries every option that is data, and says which hooks there are", () => {
+  const agent = defineAgent({
+    name: "full",
+    jobType: "participant",
+    dispatch: "automatic",
+    namespace: "team-a",
+    deployment: "staging",
+    isolation: "process",
+    jobsPerProcess: 10,
+    memoryLimitMb: 512,
+    heapLimitMb: 256,
+    timeoutMs: 1_000,
+    aloneTimeoutMs: 0,
+    heartbeatTimeoutMs: 5_000,
+    identity: "bot-{participant}",
+    recovery: { maxAttempts: 3, maxAgeMs: 3_600_000, backoff: { firstMs: 0, factor: 2 }, decide: () => "RETRY" },
+    participant: () => ({ name: "Bot" }),
+    accept: () => true,
+    priority: () => "high",
+    load: () => 0.3,
+    middleware: [(_, next) => next()],
+    entry,
+  });
+  const descriptor = describeAgent(agent);
+  assert.deepEqual(agentDescriptorSchema.parse(JSON.parse(JSON.stringify(descriptor))), descriptor);
+  assert.deepEqual(descriptor.recovery, {
+    maxAttempts: 3,
+    maxAgeMs: 3_600_000,
+    backoff: { firstMs: 0, factor: 2, maxMs: null },
+  });
+  const { namespace, deployment, jobsPerProcess, identity, aloneTimeoutMs, heartbeatTimeoutMs } = descriptor;
+  assert.deepEqual([namespace, deployment, jobsPerProcess, identity, aloneTimeoutMs, heartbeatTimeoutMs], [
+    ...["team-a", "staging", 10, "bot-{participant}", 0, 5_000],
+  ]);
+  const hooks = Object.entries(descriptor.hooks).filter(([, has]) => has).map(([name]) => name);
+  assert.deepEqual(hooks, ["accept", "priority", "load", "decide", "participant"]);
+});
+
+Deno.test("defineAgent refuses bad values of the runtime's options, each by its path", () => {
+  const bad: [Record<string, unknown>, RegExp][] = [
+    [{ namespace: "a b" }, /namespace must be at most 64 printable/],
+    [{ deployment: "my_stage" }, /deployment must not contain "_"/],
+    [{ isolation: "thread" }, /isolation must be "process" or "inline"/],
+    [{ jobsPerProcess: 0 }, /jobsPerProcess must be a whole number from 1/],
+    [{ timeoutMs: 0 }, /timeoutMs must be a whole number from 1/],
+    [{ heartbeatTimeoutMs: 1 }, /heartbeatTimeoutMs must be/],
+    [
+      { recovery: { maxAttempts: 0, backoff: { factor: 0.5 } } },
+      /recovery\.maxAttempts must.*recovery\.backoff\.factor must/,
+    ],
+    [{ recovery: { decide: "RETRY" } }, /recovery\.decide must be a function/],
+    [{ participant: { name: 3 } }, /participant\.name must be a text/],
+    [{ participant: "Bot" }, /participant must be an object/],
+    [{ identity: "{name}" }, /identity knows no \{name\}/],
+    [{ middleware: [1] }, /middleware must be a list/],
+    [{ accept: true }, /accept must be a function/],
+  ];
+  for (const [options, expected] of bad) assert.throws(() => define({ name: "a", entry, ...options }), expected);
 });
 
 Deno.test("describeAgent describes metadata as a dispatch must give it, with defaults and transforms", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Admission, type Reservation } from "../../../core/capacity/admission.ts";
+import { Admission, isLastingRefusal, type Reservation } from "../../../core/capacity/admission.ts";
+import { ResourceLimiter } from "../../../core/capacity/resource_limiter.ts";
 
 const AGENTS = ["a", "b", "c"];
 
@@ -71,11 +72,11 @@ Deno.test("Admission names the limit that stands against a job, for every way of
   }
 });
 
-Deno.test("Admission that drains admits nothing, says so, and still takes slots back", () => {
+Deno.test("Admission that stops admits nothing, says so, and still takes slots back", () => {
   const admission = new Admission(2);
   const admitted = admission.admit("a");
   admission.stopAdmitting();
-  assert.deepEqual(admission.admit("a"), { ok: false, refusal: "draining" });
+  assert.deepEqual(admission.admit("a"), { ok: false, refusal: "stopping" });
   assert.equal(admission.snapshot().isAdmitting, false);
   if (admitted.ok) admitted.reservation.release();
   assert.equal(admission.snapshot().used, 0);
@@ -103,4 +104,57 @@ Deno.test("an agent's load is the larger share of the instance's limit and its o
   admission.admit("a");
   assert.equal(admission.loadRatioOf("a"), 0.5);
   assert.equal(admission.loadRatioOf("b"), 0.1);
+});
+
+Deno.test("Admission that is cordoned or drained says so and can be let go on; one whose program ends can't", () => {
+  const admission = new Admission(2);
+  const held = admission.admit("a");
+  for (const reason of ["cordoned", "draining"] as const) {
+    admission.setAdmitting(reason);
+    assert.deepEqual(admission.admit("a"), { ok: false, refusal: reason });
+    const { isAdmitting, stopReason, used } = admission.snapshot();
+    assert.deepEqual([isAdmitting, stopReason, used], [false, reason, 1]);
+    admission.setAdmitting(null);
+    assert.equal(admission.refusalFor("a"), null);
+  }
+  admission.stopAdmitting();
+  admission.setAdmitting(null);
+  assert.equal(admission.refusalFor("a"), "stopping");
+  assert.ok(held.ok);
+});
+
+Deno.test("Admission refuses a job that passes a resource limit, and gives its resources back with its slot", () => {
+  const limiter = new ResourceLimiter({ memoryBytes: 100, processes: 10 });
+  limiter.observe({ cpuRatio: null, memoryBytes: 50, processes: 2, openFiles: null });
+  const admission = new Admission(20, () => Infinity, {
+    limiter,
+    needOfJob: () => ({ memoryBytes: 20, processes: 1 }),
+  });
+  assert.deepEqual([admission.freeFor("a"), admission.withinLimits, admission.freeSlots], [2, 2, 20]);
+  const [first, second] = [admission.admit("a"), admission.admit("b")];
+  assert.ok(first.ok && second.ok);
+  assert.deepEqual(admission.admit("a"), { ok: false, refusal: "instance_memory" });
+  assert.equal(admission.snapshot().used, 2);
+  first.reservation.release();
+  first.reservation.release();
+  assert.equal(admission.freeFor("a"), 1);
+});
+
+Deno.test("Admission tells a reached limit and its recovery as changes", () => {
+  const limiter = new ResourceLimiter({ openFiles: 10 });
+  const admission = new Admission(5, () => Infinity, { limiter });
+  const seen: (string | null)[] = [];
+  admission.onChange(() => seen.push(admission.refusalFor("a")));
+  const measured = (openFiles: number) =>
+    limiter.observe({ cpuRatio: null, memoryBytes: null, processes: null, openFiles });
+  measured(10);
+  measured(11);
+  measured(3);
+  assert.deepEqual(seen, ["instance_open_files", null]);
+});
+
+Deno.test("isLastingRefusal tells what waits for somebody from what waits for a job to end", () => {
+  const lasting = ["draining", "cordoned", "instance_cpu", "instance_memory", "instance_processes"] as const;
+  for (const refusal of lasting) assert.ok(isLastingRefusal(refusal));
+  for (const refusal of ["instance_full", "agent_full", "stopping"] as const) assert.ok(!isLastingRefusal(refusal));
 });

@@ -1,9 +1,17 @@
 import { deepEqual, equal, match } from "node:assert/strict";
-import { latestOf, pathsOf, roundTop, toBuckets } from "../../../components/charts/series.ts";
+import { latestOf, onSteps, pathsOf, roundTop, stepsBetween } from "../../../components/charts/series.ts";
 
-Deno.test("toBuckets means what falls into a part, and leaves gaps as gaps", () => {
-  const points = [[0, 2], [10, 4], [25, 6], [95, null], [120, 9]];
-  deepEqual(toBuckets(points, { sinceMs: 0, untilMs: 100, buckets: 4 }), [3, 6, null, null]);
+Deno.test("onSteps puts each point where its step is, and leaves gaps as gaps", () => {
+  const points = [[20, 2], [30, 4, 9], [50, null], [60, 7], [10, 1]];
+  const steps = { sinceMs: 20, stepMs: 10, count: 4 };
+  deepEqual(onSteps(points, steps), [2, 4, null, null]);
+  deepEqual(onSteps(points, steps, 2), [null, 9, null, null]);
+});
+
+Deno.test("stepsBetween begins at a multiple of the step and holds both ends", () => {
+  deepEqual(stepsBetween(25, 51, 10), { sinceMs: 20, stepMs: 10, count: 4 });
+  deepEqual(stepsBetween(20, 50, 10), { sinceMs: 20, stepMs: 10, count: 3 });
+  deepEqual(stepsBetween(20, 20, 10), { sinceMs: 20, stepMs: 10, count: 1 });
 });
 
 Deno.test("roundTop gives four equal round steps that hold the largest value", () => {

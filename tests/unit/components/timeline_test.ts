@@ -32,6 +32,7 @@ function job(attempt: number, given: Partial<JobView>): JobView {
     pid: 7,
     stages: stages(),
     failure: null,
+    flags: [],
     ...given,
   };
 }
@@ -48,6 +49,7 @@ function details(dispatch: Partial<DispatchView>): DispatchDetails {
       placement: "direct",
       origin: "rest",
       retryOf: null,
+      participantIdentity: null,
       metadata: null,
       waitingReason: null,
       createdAt: at(0),
@@ -69,7 +71,10 @@ function details(dispatch: Partial<DispatchView>): DispatchDetails {
   };
 }
 
-const FAILURE = { kind: "exception", message: "boom", exitCode: null, signal: null };
+const FAILURE = {
+  ...{ kind: "exception", message: "boom", exitCode: null, signal: null },
+  ...{ class: "unknown" as const, retryAfterMs: null, advice: null, errorStatus: null },
+};
 const twoAttempts = details({
   jobs: [
     job(1, {

@@ -86,8 +86,14 @@ Deno.test("the view follows the job: states, stamps, process id and failure", ()
   assert.deepEqual([live.view.state, job()?.state, job()?.pid], ["running", "running", 7]);
   const failure = { kind: "exit", message: "exited", exitCode: 3 } as const;
   live.jobEnded({ outcome: "failed", endReason: "process_gone", failure }, AT, FAILURE);
-  assert.deepEqual([live.view.state, live.view.failure, live.isEnded], ["failed", FAILURE, true]);
-  assert.deepEqual(job()?.failure, { ...failure, signal: null });
+  assert.deepEqual([live.view.state, live.view.failure, live.isEnded], [
+    "failed",
+    { ...FAILURE, errorStatus: null },
+    true,
+  ]);
+  const { advice, ...shown } = job()?.failure ?? {};
+  assert.deepEqual(shown, { ...failure, signal: null, class: "unknown", retryAfterMs: null, errorStatus: null });
+  assert.match(advice ?? "", /read the error/);
   assert.equal(live.view.stages.endedAt, AT.toISOString());
   live.ended("cancelled", new Date(), null);
   assert.equal(live.view.state, "failed");

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { checkMetadata, priorityInMetadata } from "../../../core/dispatch/metadata_check.ts";
+import {
+  checkMetadata,
+  metadataForAgent,
+  priorityInMetadata,
+  timeoutInMetadataMs,
+} from "../../../core/dispatch/metadata_check.ts";
 import type { AgentEntry } from "../../../core/runtime/agent_catalog.ts";
 import type { MetadataCheck } from "../../../core/runtime/agent_host.ts";
 import { PRIORITIES } from "../../../db/schema/states.ts";
@@ -100,5 +105,41 @@ Deno.test("priorityInMetadata reads a priority of ours from an object, and nothi
     const none of [null, undefined, "high", 1, [], {}, { priority: "HIGH" }, { priority: 1 }, { Priority: "high" }]
   ) {
     assert.equal(priorityInMetadata(none), null);
+  }
+});
+
+Deno.test("checkMetadata takes a timeout out before validation and keeps it with the dispatch, not with the agent", async () => {
+  const schema = { properties: { a: {} } };
+  const { entry, seen } = agentWith(schema);
+  const verdict = await checkMetadata(entry, { a: 1, timeout: 2.5, priority: "high" }, MAX_BYTES);
+  assert.deepEqual(verdict, { ok: true, metadata: { a: 1, timeout: 2.5 } });
+  assert.deepEqual(seen, [{ a: 1 }]);
+  assert.ok(verdict.ok);
+  assert.equal(timeoutInMetadataMs(verdict.metadata), 2_500);
+  assert.deepEqual(metadataForAgent(verdict.metadata, schema), { a: 1 });
+});
+
+Deno.test("checkMetadata leaves a timeout that the schema names to the schema, and one without a schema to the agent", async () => {
+  const schema = { properties: { timeout: {} } };
+  const { entry, seen } = agentWith(schema);
+  const given = { timeout: 7 };
+  assert.deepEqual(await checkMetadata(entry, given, MAX_BYTES), { ok: true, metadata: given });
+  assert.deepEqual([seen, metadataForAgent(given, schema), metadataForAgent(given, null)], [[given], given, given]);
+});
+
+Deno.test("checkMetadata refuses a timeout that is none, when the schema does not name it", async () => {
+  const { entry } = agentWith({ properties: {} });
+  for (const timeout of [0, -1, 604_801]) {
+    const verdict = await checkMetadata(entry, { timeout }, MAX_BYTES);
+    assert.ok(!verdict.ok && verdict.refusal.code === "invalid_metadata");
+    assert.equal(verdict.refusal.errors[0]?.path, "metadata.timeout");
+  }
+  assert.equal((await checkMetadata(entry, { timeout: 604_800 }, MAX_BYTES)).ok, true);
+});
+
+Deno.test("timeoutInMetadataMs reads seconds, also of JSON text, and nothing else", () => {
+  assert.equal(timeoutInMetadataMs('{"timeout":1.5}'), 1_500);
+  for (const none of [null, "timeout", "{", { timeout: "5" }, { timeout: 0 }, { timeout: -3 }, { timeout: NaN }, [5]]) {
+    assert.equal(timeoutInMetadataMs(none), null);
   }
 });

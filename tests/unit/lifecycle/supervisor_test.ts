@@ -102,6 +102,41 @@ Deno.test("Supervisor goes on restarting when the start fails again, with waits 
   await all.stop();
 });
 
+Deno.test("a service that has run for a while counts its restarts from 0 again, as shown and for its back-off", async () => {
+  const waits: number[] = [];
+  const logger = createLogger({
+    level: "error",
+    format: "json",
+    write: (line) => void waits.push(JSON.parse(line).waitMs),
+  });
+  let now = new Date(0);
+  const steady = { now: () => now, steadyAfterMs: 60_000 };
+  const all = supervisor({ logger, restartFirstMs: 1, random: () => 1, ...steady });
+  const runs: PromiseWithResolvers<void>[] = [];
+  await all.add({
+    name: "flaky",
+    run: (signal) => {
+      const run = Promise.withResolvers<void>();
+      runs.push(run);
+      return Promise.race([run.promise, untilAborted(signal)]);
+    },
+  });
+  const fail = async (atMs: number) => {
+    now = new Date(atMs);
+    const before = runs.length;
+    runs.at(-1)?.reject(new Error("lost"));
+    await eventually(() => runs.length > before);
+  };
+  await fail(0);
+  await fail(59_999);
+  assert.equal(all.statuses()[0]?.restarts, 2);
+  now = new Date(59_999 + 60_000);
+  assert.equal(all.statuses()[0]?.restarts, 0);
+  await fail(now.getTime());
+  assert.deepEqual(waits, [1, 2, 1]);
+  await all.stop();
+});
+
 Deno.test("a service that fails does not disturb the others", async () => {
   const calls: string[] = [];
   const all = supervisor();

@@ -44,7 +44,7 @@ const REFUSALS: {
   invalid_metadata: [{ errors: [{ path: "metadata.a", message: "is bad" }] }, 422],
   metadata_too_large: [{ bytes: 10, maxBytes: 5 }, 413],
   metadata_unchecked: [{ message: "stuck" }, 503],
-  unsupported_job_type: [{ agent: "a", jobType: "publisher" }, 422],
+  invalid_participant: [{ agent: "a", jobType: "publisher", problem: "required" }, 422],
   idempotency_key_reused: [{ dispatchId: ID }, 409],
   queue_full: [{ agent: "echo", capacity: 7, retryAfterSeconds: 5 }, 429],
   too_many_waiters: [{ maxWaiters: 9, retryAfterSeconds: 1 }, 429],

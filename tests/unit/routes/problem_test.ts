@@ -48,3 +48,14 @@ Deno.test("invalidInput answers with a bounded list, however much is wrong", asy
   assert.equal(body.errors?.length, 100);
   assert.ok(body.detail.length < 500);
 });
+
+Deno.test("a problem carries the status word that its code stands for, and none otherwise", async () => {
+  const wordOf = async (code: string) => {
+    const response = problem({ status: 400, code, title: "t", detail: "d", remedy: "r" });
+    return (await response.json()).errorStatus;
+  };
+  assert.equal(await wordOf("invalid_metadata"), "INVALID_REQUEST");
+  assert.equal(await wordOf("no_free_slot"), "RESOURCE_EXHAUSTED");
+  assert.equal(await wordOf("deadline_exceeded"), "DEADLINE_EXCEEDED");
+  assert.equal(await wordOf("unknown_agent"), undefined);
+});

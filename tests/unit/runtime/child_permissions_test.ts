@@ -2,26 +2,31 @@ import assert from "node:assert/strict";
 import { childEnv, childFlags, DEFAULT_OS_PERMISSIONS } from "../../../core/runtime/child_permissions.ts";
 
 const FOLDERS = { projectDir: "/srv/app", agentsDir: "/srv/agents", dataDir: "/srv/app/.greenroom" };
+const SOCKET = "/tmp/run/child.sock";
+const LIMITS = { socketPath: SOCKET, heapLimitMb: 0 };
 
-Deno.test("childFlags allows no program, no write, no download, and closes the data folder and .env", () => {
-  const flags = childFlags(FOLDERS, DEFAULT_OS_PERMISSIONS);
-  assert.ok(!flags.some((flag) => /^(-A|--allow-(all|run|write|import))/.test(flag)));
+Deno.test("childFlags allows no program, no write but to the channel, no download, and closes the data folder and .env", () => {
+  const flags = childFlags(FOLDERS, DEFAULT_OS_PERMISSIONS, LIMITS);
+  assert.ok(!flags.some((flag) => /^(-A|--allow-(all|run|import))/.test(flag)));
+  assert.deepEqual(flags.filter((flag) => flag.startsWith("--allow-write")), [`--allow-write=${SOCKET}`]);
   assert.ok(flags.includes("--deny-read=/srv/app/.greenroom,/srv/app/.env"));
   assert.ok(flags.includes("--allow-ffi=/srv/app/node_modules"));
   for (const flag of ["--no-prompt", "--cached-only", "--frozen"]) assert.ok(flags.includes(flag));
 });
 
 Deno.test("childFlags narrows the network and widens reading as the agent says", () => {
-  const flags = (net: boolean | string[]) => childFlags(FOLDERS, { net, env: [], read: ["/srv/models"] });
+  const flags = (net: boolean | string[]) => childFlags(FOLDERS, { net, env: [], read: ["/srv/models"] }, LIMITS);
   assert.ok(flags(true).includes("--allow-net"));
-  assert.ok(flags(false).includes("--allow-net=127.0.0.1,localhost"));
-  assert.ok(flags(["api.example.com:443"]).includes("--allow-net=127.0.0.1,localhost,api.example.com:443"));
-  assert.ok(flags(true).includes("--allow-read=/srv/app,/srv/agents,/srv/models"));
+  assert.ok(flags(false).includes(`--allow-net=127.0.0.1,localhost,unix:${SOCKET}`));
+  assert.ok(
+    flags(["api.example.com:443"]).includes(`--allow-net=127.0.0.1,localhost,unix:${SOCKET},api.example.com:443`),
+  );
+  assert.ok(flags(true).includes(`--allow-read=/srv/app,/srv/agents,/srv/models,${SOCKET}`));
 });
 
 Deno.test("childFlags refuses a path that would widen a list flag", () => {
-  assert.throws(() => childFlags(FOLDERS, { net: true, env: [], read: ["/srv/a,/"] }), /contains a comma/);
-  assert.throws(() => childFlags({ ...FOLDERS, dataDir: "/a,b" }, DEFAULT_OS_PERMISSIONS), /contains a comma/);
+  assert.throws(() => childFlags(FOLDERS, { net: true, env: [], read: ["/srv/a,/"] }, LIMITS), /contains a comma/);
+  assert.throws(() => childFlags({ ...FOLDERS, dataDir: "/a,b" }, DEFAULT_OS_PERMISSIONS, LIMITS), /contains a comma/);
 });
 
 Deno.test("childEnv passes on what the agent lists, and never what is ours", () => {

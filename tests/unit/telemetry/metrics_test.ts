@@ -52,12 +52,29 @@ Deno.test("JobMetrics counts for good and per interval; an interval begins anew 
   metrics.started("echo");
   metrics.stage("echo", "request_to_ready", 80);
   metrics.ended("echo", "failed", 1_000);
-  metrics.ended("echo", "cancelled", 1_000);
-  const { readyMs, ...counts } = metrics.takeInterval();
+  metrics.ended("greeter", "cancelled", 1_000);
+  const { readyMs, byAgent, latencies: _, ...counts } = metrics.takeInterval();
   assert.deepEqual(counts, { started: 1, succeeded: 0, failed: 1, cancelled: 1 });
+  assert.deepEqual(byAgent.greeter, { started: 0, succeeded: 0, failed: 0, cancelled: 1 });
   assert.equal(readyMs?.p50, 80);
-  assert.deepEqual(metrics.takeInterval(), { started: 0, succeeded: 0, failed: 0, cancelled: 0, readyMs: null });
+  const nothing = { started: 0, succeeded: 0, failed: 0, cancelled: 0, readyMs: null, byAgent: {}, latencies: [] };
+  assert.deepEqual(metrics.takeInterval(), nothing);
   const text = prometheusText(metrics.metrics);
-  assert.match(text, /^livekit_agent_jobs_completed_total\{agent="echo"\} 1$/m);
+  assert.match(text, /^livekit_agent_jobs_completed_total\{agent="greeter"\} 1$/m);
   assert.match(text, /^livekit_agent_jobs_failed_total\{agent="echo"\} 1$/m);
+});
+
+Deno.test("JobMetrics sums up how long each stage took, of all agents and of each, and not those that none reached", () => {
+  const metrics = new JobMetrics();
+  metrics.reached("echo", "assigned", 2);
+  metrics.reached("echo", "entered", 8);
+  metrics.reached("greeter", "entered", 20);
+  const found = metrics.takeInterval().latencies.map(({ agent, stage, ms }) => [stage, agent, ms.count, ms.p95]);
+  assert.deepEqual(found, [
+    ["assigned", "", 1, 2],
+    ["assigned", "echo", 1, 2],
+    ["entered", "", 2, 20],
+    ["entered", "echo", 1, 8],
+    ["entered", "greeter", 1, 20],
+  ]);
 });

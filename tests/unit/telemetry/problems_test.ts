@@ -6,7 +6,7 @@ const FINE: ProblemFacts = {
   workers: [{ agent: "echo", state: "registered", sinceMs: 60_000, lastError: null }],
   livekit: { state: "reachable", error: null, remedy: null },
   queue: [{ agent: "echo", depth: 1, oldestWaitMs: 1_000 }],
-  slots: { used: 3, maxJobs: 20, isAdmitting: true },
+  slots: { used: 3, maxJobs: 20, isAdmitting: true, limits: [] },
   lanes: [{ agent: "echo", lastError: null }],
   instances: [{ id: "01a20219-b6d1-7370-ba5d-43ea08dbbe14", hostname: "here", heartbeatAgeMs: 900 }],
   databaseMs: 2,
@@ -28,7 +28,15 @@ const CASES: [code: string, facts: Partial<ProblemFacts>][] = [
   }],
   ["livekit_unreachable", { livekit: { state: "unreachable", error: "refused", remedy: "start it" } }],
   ["queue_waits", { queue: [{ agent: "echo", depth: 4, oldestWaitMs: 31_000 }] }],
-  ["slots_used", { slots: { used: 20, maxJobs: 20, isAdmitting: true } }],
+  ["slots_used", { slots: { used: 20, maxJobs: 20, isAdmitting: true, limits: [] } }],
+  ["limit_reached", {
+    slots: {
+      used: 3,
+      maxJobs: 20,
+      isAdmitting: true,
+      limits: [{ resource: "open_files", used: 900, limit: 800, isReached: true }],
+    },
+  }],
   ["database_slow", { databaseMs: 400 }],
   ["database_silent", { databaseMs: null }],
   ["instance_silent", { instances: [{ id: "x", hostname: "there", heartbeatAgeMs: 9_000 }] }],
@@ -46,7 +54,7 @@ for (const [code, facts] of CASES) {
 Deno.test("findProblems names LiveKit being away once, not each worker, and the worst first", () => {
   const problems = findProblems({
     ...FINE,
-    slots: { used: 20, maxJobs: 20, isAdmitting: true },
+    slots: { used: 20, maxJobs: 20, isAdmitting: true, limits: [] },
     workers: [{ agent: "echo", state: "reconnecting", sinceMs: 60_000, lastError: EXPLAINED }],
     livekit: { state: "unreachable", error: "refused", remedy: "start it" },
   });

@@ -12,7 +12,7 @@ export const handler = define.handlers({
     const { limit, cursor: cursorText, ...filter } = query.value;
     const cursor = readCursor(cursorText);
     if (!cursor.ok) return cursor.response;
-    const found = await listJobs(partsOf(ctx.state).database, { limit, cursor: cursor.value }, filter);
+    const found = await listJobs(partsOf(ctx.state).database.reads, { limit, cursor: cursor.value }, filter);
     return Response.json({ items: found.map(viewOfJob), nextCursor: nextCursor(found, limit) });
   },
 });

@@ -3,7 +3,7 @@ import { viewOfDispatch } from "../../../../../core/dispatch/dispatch_view.ts";
 import { dispatchTopic } from "../../../../../core/updates/topics.ts";
 import { findDispatch } from "../../../../../db/dispatch_reads.ts";
 import { define } from "../../../../(_shared)/define.ts";
-import { eventStream, lastEventIdOf } from "../../../../(_shared)/event_stream.ts";
+import { accessOf, eventStream, lastEventIdOf } from "../../../../(_shared)/event_stream.ts";
 import { isUuid } from "../../../../(_shared)/input.ts";
 import { partsOf } from "../../../../(_shared)/parts.ts";
 import { refusalProblem } from "../../../../(_shared)/refusal_problem.ts";
@@ -21,14 +21,14 @@ export const handler = define.handlers({
     // Looked up again: it may have begun here meanwhile, or even ended. From here on nothing is awaited.
     const view = live.find(id)?.view ?? (stored && viewOfDispatch(stored));
     if (!view) return refusalProblem({ code: "not_found", dispatchId: id });
-    const topics = [dispatchTopic(id)];
+    const listening = { topics: [dispatchTopic(id)], lastEvent: "end", access: accessOf(ctx) };
     const lastEventId = lastEventIdOf(ctx.req);
-    const missed = lastEventId === null ? null : hub.missed(topics, lastEventId);
+    const missed = lastEventId === null ? null : hub.missed(listening.topics, lastEventId);
     if (missed === null) {
       const since = stored ? before : null;
-      return eventStream(hub.subscribe({ topics, lastEventId: since, replay: pastEvents(view), lastEvent: "end" }));
+      return eventStream(hub.subscribe({ ...listening, lastEventId: since, replay: pastEvents(view) }));
     }
     if (missed.length === 0 && view.stages.endedAt !== null) return new Response(null, { status: 204 });
-    return eventStream(hub.subscribe({ topics, lastEventId, lastEvent: "end" }));
+    return eventStream(hub.subscribe({ ...listening, lastEventId }));
   },
 });

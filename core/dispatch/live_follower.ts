@@ -1,0 +1,70 @@
+/**
+ * Keeps the live view true of dispatches that go on elsewhere: one that waits here (for a slot, or for its next attempt)
+ * may be claimed by any instance, and who waits for it here must hear of that. Their rows are read every LOOK_EVERY_MS;
+ * with nothing to follow, nothing is read.
+ */
+import type { Database } from "../../db/client.ts";
+import { listDispatchesById } from "../../db/dispatch_reads.ts";
+import type { Logger } from "../lifecycle/logger.ts";
+import { runEvery } from "../lifecycle/run_every.ts";
+import type { Service } from "../lifecycle/service.ts";
+import { type DispatchView, viewOfDispatch } from "./dispatch_view.ts";
+import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
+
+export interface LiveFollowerOptions {
+  database: Database;
+  instanceId: string;
+  live: LiveDispatches;
+  /** Whether a job runs here. */
+  isRunning: (jobId: string) => boolean;
+  logger: Logger;
+}
+
+const LOOK_EVERY_MS = 250;
+/** Dispatches per look. */
+const MAX_PER_LOOK = 500;
+
+export class LiveFollower implements Service {
+  readonly name = "live-follower";
+  readonly #options: LiveFollowerOptions;
+
+  constructor(options: LiveFollowerOptions) {
+    this.#options = options;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const onError = (error: unknown) => this.#options.logger.debug("dispatches could not be followed", { error });
+    await runEvery({ everyMs: LOOK_EVERY_MS, signal, task: () => this.look(), onError });
+  }
+
+  /** One look. Throws what the database throws. */
+  async look(): Promise<void> {
+    const { database, live } = this.#options;
+    const followed = live.list().filter((each) => this.#isElsewhere(each)).slice(0, MAX_PER_LOOK);
+    if (followed.length === 0) return;
+    const found = await listDispatchesById(database, followed.map(({ view }) => view.id));
+    for (const row of found) {
+      const view = viewOfDispatch(row);
+      const mine = live.find(view.id);
+      // What was claimed here meanwhile is told from here.
+      if (mine && this.#isElsewhere(mine) && this.#isNews(mine.view, view)) mine.refresh(view);
+      live.forgetIfIdle(view.id);
+    }
+  }
+
+  /** It waits, or its job is another instance's. */
+  #isElsewhere({ view, job, isEnded, isStanding }: LiveDispatch): boolean {
+    if (isEnded || isStanding || view.placement === "livekit") return false;
+    const { instanceId, isRunning } = this.#options;
+    return view.state === "queued" || (job !== null && job.instanceId !== instanceId && !isRunning(job.id));
+  }
+
+  /** Only what an other instance did: the rest is known here first. */
+  #isNews(mine: DispatchView, row: DispatchView): boolean {
+    const last = row.jobs.at(-1);
+    const isOthers = last !== undefined && last.instanceId !== this.#options.instanceId;
+    if (!isOthers) return row.stages.endedAt !== null;
+    return row.state !== mine.state || row.jobs.length !== mine.jobs.length ||
+      JSON.stringify(row.stages) !== JSON.stringify(mine.stages);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Decides whether a failed job gets another attempt: asks the agent's own hooks (in its host, each capped in time; no
+ * answer is none), then the pure rules of decide_recovery.ts.
+ */
+import type { HookResults, RecoveryFailure } from "../agent/hooks.ts";
+import type { Logger } from "../lifecycle/logger.ts";
+import type { AgentCatalog, AgentEntry } from "../runtime/agent_catalog.ts";
+import { failureClassOf } from "../runtime/failure_explanation.ts";
+import type { JobFailure } from "../runtime/job_end.ts";
+import { decideRecovery, type RecoveryDecision } from "./decide_recovery.ts";
+import { recoveryPolicyOf, type RecoverySettings } from "./recovery_policy.ts";
+
+export interface FailedAttempt {
+  agent: string;
+  dispatchId: string;
+  room: string;
+  /** From 1. */
+  attempt: number;
+  /** When the dispatch was requested. */
+  requestedAt: Date;
+  failure: Pick<JobFailure, "kind" | "message" | "class" | "retryAfterMs">;
+}
+
+export interface RecoveryAdvisorOptions {
+  catalog: Pick<AgentCatalog, "find">;
+  settings: RecoverySettings;
+  logger: Logger;
+}
+
+const HOOK_TIMEOUT_MS = 200;
+
+export class RecoveryAdvisor {
+  readonly #options: RecoveryAdvisorOptions;
+
+  constructor(options: RecoveryAdvisorOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async decide(failed: FailedAttempt, now: Date): Promise<RecoveryDecision> {
+    const { catalog, settings } = this.#options;
+    const agent = catalog.find(failed.agent);
+    const policy = recoveryPolicyOf(agent?.descriptor ?? null, settings);
+    const { room, attempt, requestedAt, failure } = failed;
+    const failureClass = failureClassOf(failure);
+    const asked: RecoveryFailure = {
+      ...{ kind: failure.kind, class: failureClass, message: failure.message, room, attempt },
+      maxAttempts: policy.maxAttempts,
+      ageMs: now.getTime() - requestedAt.getTime(),
+    };
+    const advice = await this.#ask(agent, "decide", asked);
+    const { kind, retryAfterMs = null } = failure;
+    const known = { failure: { kind, class: failureClass, retryAfterMs }, attempt, requestedAt, advice };
+    const decided = decideRecovery(known, policy, now);
+    if (decided.action === "SKIP" || decided.action === "TERMINATE") return decided;
+    const isAllowed = await this.#ask(agent, "onRecoveryAttempt", asked);
+    return isAllowed === false ? { action: "SKIP", reason: "the agent refused another attempt" } : decided;
+  }
+
+  async #ask<Name extends "decide" | "onRecoveryAttempt">(
+    agent: AgentEntry | null,
+    name: Name,
+    failure: RecoveryFailure,
+  ): Promise<HookResults[Name] | null> {
+    if (agent?.descriptor?.hooks[name] !== true) return null;
+    const answer = await agent.hook(name, failure, HOOK_TIMEOUT_MS);
+    if (answer.ok) return answer.value;
+    this.#options.logger.warn("a recovery hook gave no answer", {
+      agent: agent.name,
+      hook: name,
+      reason: answer.reason,
+    });
+    return null;
+  }
+}

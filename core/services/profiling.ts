@@ -1,0 +1,36 @@
+/** Profiles of this process and of the jobs that run on it, one at a time, because each slows what it looks at. */
+import { type JobProfile, type ProfileFailure, profileJob } from "../runtime/job_profile.ts";
+import type { JobRunner } from "../runtime/job_runner.ts";
+import { type ProfileRequest, takeProfile } from "../telemetry/profile.ts";
+
+export type Profile = JobProfile | { ok: false; code: ProfileFailure | "profile_busy"; message: string };
+
+export class Profiling {
+  readonly #runner: Pick<JobRunner, "find">;
+  #isBusy = false;
+
+  constructor(runner: Pick<JobRunner, "find">) {
+    this.#runner = runner;
+  }
+
+  /** A job of this instance; in a process that holds several jobs it shows all of them. */
+  ofJob(jobId: string, request: ProfileRequest): Promise<Profile> {
+    const job = this.#runner.find(jobId);
+    if (!job) return Promise.resolve({ ok: false, code: "job_not_running", message: "The job does not run here now." });
+    return this.#alone(() => profileJob(job, request));
+  }
+
+  ofInstance(request: ProfileRequest): Promise<Profile> {
+    return this.#alone(() => takeProfile(request));
+  }
+
+  async #alone(take: () => Promise<Profile>): Promise<Profile> {
+    if (this.#isBusy) return { ok: false, code: "profile_busy", message: "Another profile is being taken here." };
+    this.#isBusy = true;
+    try {
+      return await take();
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+}

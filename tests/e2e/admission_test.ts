@@ -1,0 +1,73 @@
+/** More jobs offered by a real LiveKit server than there are slots, and what REST tells of it. */
+import assert from "node:assert/strict";
+import { eventually } from "../support/eventually.ts";
+import { Greenroom } from "../support/greenroom.ts";
+import { startTestLivekit, type TestLivekit } from "../support/livekit.ts";
+
+const SLOTS = 3;
+const OFFERED = 12;
+
+let livekit: TestLivekit;
+let greenroom: Greenroom;
+Deno.test.beforeAll(async () => {
+  livekit = await startTestLivekit();
+  greenroom = await Greenroom.start({
+    agents: ["echo", "choosy"],
+    livekit,
+    env: { MAX_CONCURRENT_JOBS: String(SLOTS), GREENROOM_LOAD_CALCULATOR: "weighted" },
+  });
+});
+Deno.test.afterAll(async () => {
+  await greenroom?.stop();
+  await livekit?.stop();
+});
+
+// deno-lint-ignore no-explicit-any
+async function workerOf(agent: string): Promise<any> {
+  const { items } = await greenroom.get("/api/v1/workers");
+  return items.find((worker: { agent: string }) => worker.agent === agent);
+}
+
+Deno.test("LiveKit's offers beyond the slots are declined, all in time, and the dispatches say that the worker was full", async () => {
+  await eventually(async () => (await workerOf("echo")).connection.state === "registered");
+  const asked = Array.from(
+    { length: OFFERED },
+    (_, i) =>
+      greenroom.dispatch({ agent: "echo", room: `storm-${i}`, placement: "livekit" }, "wait=ready&waitMs=30000"),
+  );
+  const answers = await Promise.all(asked);
+  const ready = answers.filter(({ status }) => status === 201);
+  assert.equal(ready.length, SLOTS, JSON.stringify(answers.map(({ status }) => status)));
+  const failed = answers.filter(({ status }) => status === 502);
+  assert.equal(failed.length, OFFERED - SLOTS);
+  for (const { body } of failed) assert.equal(body.dispatch.failure.code, "not_assigned_by_livekit");
+  assert.match(failed[0]?.body.dispatch.failure.message, /can take a job now: instance_full/);
+
+  const worker = await workerOf("echo");
+  assert.deepEqual([worker.status, worker.refusal, worker.jobCount], ["full", "instance_full", SLOTS]);
+  assert.ok(worker.loadRatio >= 0.4, "weighted: the jobs alone are 0.4");
+  assert.ok(worker.offers.accepted >= SLOTS);
+  const overview = await greenroom.get("/api/v1/overview");
+  assert.deepEqual([overview.headroom.calls, overview.headroom.boundBy], [0, "slots"]);
+  const { body } = await greenroom.call("GET", "/metrics");
+  assert.match(String(body), /greenroom_offers_total\{agent="echo",outcome="accepted"\} \d/);
+
+  await Promise.all(ready.map(({ body }) => greenroom.call("DELETE", `/api/v1/dispatches/${body.id}`)));
+  await greenroom.allSlotsFree();
+  assert.equal((await workerOf("echo")).refusal, null);
+});
+
+Deno.test("an agent's accept decides about LiveKit's offers in its host, and its load is what LiveKit is told", async () => {
+  const ask = (metadata: string) =>
+    greenroom.dispatch(
+      { agent: "choosy", room: `choosy-${metadata}`, metadata, placement: "livekit" },
+      "wait=ready&waitMs=20000",
+    );
+  await eventually(async () => (await workerOf("choosy")).loadRatio === 0.25, { what: "the agent's own load" });
+  const [yes, no] = await Promise.all([ask("yes"), ask("no")]);
+  assert.deepEqual([yes.status, no.status], [201, 502]);
+  assert.equal((await workerOf("choosy")).offers.lastDecline.reason, "the agent's accept said no");
+  await eventually(async () => (await workerOf("choosy")).loadRatio === 0.9);
+  await greenroom.call("DELETE", `/api/v1/dispatches/${yes.body.id}`);
+  await greenroom.allSlotsFree();
+});
