@@ -5,13 +5,24 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
 import { dispatchSourcesOf } from "./lifecycle.ts";
-import type { DispatchState, Origin, Placement, Priority } from "./schema/states.ts";
-import { type Change, json, rows, stateList, time } from "./statement.ts";
+import type { DispatchState, OneAgentPerRoom, Origin, Placement, Priority } from "./schema/states.ts";
+import { type Change, json, rows, rowsUnderLock, stateList, time } from "./statement.ts";
 
 /** A dispatch that LiveKit has, whose first job begins when somebody comes (or publishes). */
 export const WAITING_FOR_PARTICIPANT = "waiting_for_participant";
 
-export interface NewDispatch {
+/** What the caller asked for besides an agent in a room; absent: nothing. */
+export interface DispatchWishes {
+  region: string | null;
+  /** What to do when this agent is in the room already; null: there may be several. */
+  oneAgentPerRoom: OneAgentPerRoom | null;
+  /** Not claimable before. */
+  scheduledAt: Date | null;
+  /** Expires when it is not ready by then. */
+  deadlineAt: Date | null;
+}
+
+export interface NewDispatch extends Partial<DispatchWishes> {
   id: string;
   agent: string;
   server: string;
@@ -27,6 +38,8 @@ export interface NewDispatch {
   waitingReason: string | null;
   /** The participant that the agent is wanted for; null for room agents, and when LiveKit picks the participants. */
   participantIdentity: string | null;
+  /** Rule that asked for it. */
+  ruleId?: string;
 }
 
 export interface NewJob {
@@ -46,8 +59,19 @@ export interface IdempotencyKey {
   expiresAt: Date;
 }
 
+/** What a rule acts on: one life of a room, or one participant in it. It is taken together with the dispatch, once. */
+export interface RuleMatch {
+  ruleId: string;
+  roomSid: string;
+  /** Empty for a room. */
+  participantSid: string;
+}
+
+/** Makes that a request is stored once, however often it comes. */
+export type OnceKey = IdempotencyKey | RuleMatch;
+
 /** A dispatch taken from the queue, with what is needed to start its job. */
-export interface ClaimedDispatch extends Record<string, unknown> {
+export interface ClaimedDispatch extends Record<string, unknown>, DispatchWishes {
   id: string;
   agent: string;
   server: string;
@@ -68,24 +92,25 @@ export interface ClaimedDispatch extends Record<string, unknown> {
 
 /**
  * Stores a dispatch together with its first job, assigned to us: `placed`. Refused (null) when a claimable dispatch of
- * the same agent ranks before it (unless it `mayOvertake`: LiveKit has chosen already), or when the idempotency key is in
- * use.
+ * the same agent ranks before it (unless it `mayOvertake`: LiveKit has chosen already), when the idempotency key is in
+ * use, or when the agent is in the room and may be there once.
  */
 export async function insertPlacedDispatch(
   database: Database,
   dispatch: NewDispatch,
   job: NewJob,
   change: Change,
-  idempotency: IdempotencyKey | null,
+  idempotency: OnceKey | null,
   { mayOvertake = false }: { mayOvertake?: boolean } = {},
 ): Promise<boolean> {
   const nothingAhead = mayOvertake
     ? sql`true`
     : sql`not exists (select from dispatches where agent = ${dispatch.agent} and state = 'queued'
     and placement = 'direct' and rank_at <= ${time(dispatch.rankAt)} and coalesce(not_before <= now(), true))`;
-  const written = await rows(
+  const written = await newRows(
     database,
-    sql`with ${keyCte(dispatch.id, idempotency, nothingAhead)}, dispatch as (
+    dispatch,
+    sql`with ${keyCte(dispatch.id, idempotency, sql`${nothingAhead}${roomIsFree(dispatch)}`)}, dispatch as (
       ${insertDispatch(dispatch, "placed", change)} from key returning id
     ), job as (${insertJob(dispatch, job, change)} from dispatch returning id),
     history as (
@@ -104,19 +129,23 @@ export async function insertPlacedDispatch(
   return written.length === 1;
 }
 
-/** Stores a dispatch that waits: `queued`. False when the agent's queue is full or the idempotency key is in use. */
+/**
+ * Stores a dispatch that waits: `queued`. False when the agent's queue is full, the idempotency key is in use, or the
+ * agent is in the room and may be there once.
+ */
 export async function insertQueuedDispatch(
   database: Database,
   dispatch: NewDispatch,
   queueCapacity: number,
   change: Change,
-  idempotency: IdempotencyKey | null,
+  idempotency: OnceKey | null,
 ): Promise<boolean> {
   const hasRoom = sql`(select count(*) from (select from dispatches where agent = ${dispatch.agent} and state = 'queued'
     limit ${queueCapacity}) waiting) < ${queueCapacity}`;
-  const written = await rows(
+  const written = await newRows(
     database,
-    sql`with ${keyCte(dispatch.id, idempotency, hasRoom)}, dispatch as (
+    dispatch,
+    sql`with ${keyCte(dispatch.id, idempotency, sql`${hasRoom}${roomIsFree(dispatch)}`)}, dispatch as (
       ${insertDispatch(dispatch, "queued", change)} from key returning id
     ), history as (${dispatchHistory(null, "queued", change)}) select id from dispatch`,
   );
@@ -222,17 +251,27 @@ export async function assignLivekitJob(
 }
 
 /** As the driver gives it: see client.ts. */
-type RawClaim = Omit<ClaimedDispatch, "metadata" | "createdAt"> & { metadata: string | null; createdAtMs: string };
+type RawClaim = Omit<ClaimedDispatch, "metadata" | "createdAt" | "scheduledAt" | "deadlineAt"> & {
+  metadata: string | null;
+  createdAtMs: string;
+  scheduledAtMs: string | null;
+  deadlineAtMs: string | null;
+};
 
 const CLAIMED = sql`d.id, d.agent, d.server, d.room, d.priority, d.origin, d.retry_of as "retryOf",
   d.metadata::text as metadata, d.traceparent, d.participant_identity as "participantIdentity", d.attempts as attempt,
-  (extract(epoch from d.created_at) * 1000)::bigint::text as "createdAtMs"`;
+  d.region, d.one_agent_per_room as "oneAgentPerRoom",
+  (extract(epoch from d.created_at) * 1000)::bigint::text as "createdAtMs",
+  (extract(epoch from d.scheduled_at) * 1000)::bigint::text as "scheduledAtMs",
+  (extract(epoch from d.deadline_at) * 1000)::bigint::text as "deadlineAtMs"`;
 
-function parseClaim({ metadata, createdAtMs, ...claimed }: RawClaim): ClaimedDispatch {
+function parseClaim({ metadata, createdAtMs, scheduledAtMs, deadlineAtMs, ...claimed }: RawClaim): ClaimedDispatch {
   return {
-    ...claimed as Omit<ClaimedDispatch, "metadata" | "createdAt">,
+    ...claimed,
     metadata: metadata === null ? null : JSON.parse(metadata),
     createdAt: new Date(Number(createdAtMs)),
+    scheduledAt: scheduledAtMs === null ? null : new Date(Number(scheduledAtMs)),
+    deadlineAt: deadlineAtMs === null ? null : new Date(Number(deadlineAtMs)),
   } as ClaimedDispatch;
 }
 
@@ -271,6 +310,66 @@ export async function endWaitingDispatch(
   return written.length === 1;
 }
 
+/** Dispatches that one statement expires at the most. */
+const EXPIRE_BATCH = 200;
+
+/**
+ * queued → expired, by the database's clock, for those whose deadline is over and of which no attempt was ever ready.
+ * @param messages by waiting reason ("" for none): why it was not ready in time.
+ * @returns their ids.
+ */
+export async function expireWaitingDispatches(
+  database: Database,
+  messages: Readonly<Record<string, string>>,
+  failure: { code: string; message: string; remedy: string },
+  change: Change,
+): Promise<string[]> {
+  const expired = await rows<{ id: string }>(
+    database,
+    sql`with late as (
+      select id from dispatches d where state = 'queued' and deadline_at <= now() and not ${WAS_READY}
+      order by deadline_at limit ${EXPIRE_BATCH}::int for update skip locked
+    ), dispatch as (
+      update dispatches d set state = 'expired', ended_at = ${time(change.at)}, failure_code = ${failure.code},
+        failure_message = coalesce(${json(messages)} ->> coalesce(waiting_reason, ''), ${failure.message}),
+        failure_remedy = ${failure.remedy}, waiting_reason = null, change_id = ${change.changeId}
+      from late where d.id = late.id returning d.id
+    ), history as (${dispatchHistory("queued", "expired", change)}) select id from dispatch`,
+  );
+  return expired.map(({ id }) => id);
+}
+
+/** Jobs of an instance that are not ready though their dispatch's deadline is over, by the database's clock. */
+export async function listJobsPastDeadline(
+  database: Database,
+  instanceId: string,
+): Promise<{ jobId: string; dispatchId: string }[]> {
+  return await rows(
+    database,
+    sql`select j.id as "jobId", d.id as "dispatchId" from jobs j join dispatches d on d.id = j.dispatch_id
+      where j.instance_id = ${instanceId} and j.state in ('created', 'assigned', 'running') and d.deadline_at <= now()
+        and not ${WAS_READY}`,
+  );
+}
+
+/** A deadline is met once an attempt was ready; what happens to that one later is no reason to expire. */
+const WAS_READY = sql`(d.ready_at is not null
+  or exists (select from jobs where dispatch_id = d.id and ready_at is not null))`;
+
+/** The dispatch that is (or will be) in the room with the agent; of a participant's agent: for that participant. */
+export async function findLiveDispatchInRoom(
+  database: Database,
+  { server, room, agent, participantIdentity }: Pick<NewDispatch, "server" | "room" | "agent" | "participantIdentity">,
+): Promise<string | null> {
+  const [found] = await rows<{ id: string }>(
+    database,
+    sql`select id from dispatches where ${
+      inRoom(server, room, agent, participantIdentity)
+    } order by created_at limit 1`,
+  );
+  return found?.id ?? null;
+}
+
 /** Ends LiveKit placements whose watcher died with its instance; those younger than any watch (15 s) are left alone. */
 export async function endStaleLivekitPlacements(
   database: Database,
@@ -299,11 +398,19 @@ export async function setWaitingReason(database: Database, agent: string, reason
 }
 
 /**
- * The idempotency key is taken first and in the same statement: when it is in use (and not expired) nothing else is
- * written, because every following insert selects from this CTE.
+ * The key is taken first and in the same statement: when it is in use (and not expired) nothing else is written, because
+ * every following insert selects from this CTE. A rule that is disabled or gone takes nothing.
  */
-function keyCte(dispatchId: string, idempotency: IdempotencyKey | null, condition: SQL): SQL {
+function keyCte(dispatchId: string, idempotency: OnceKey | null, condition: SQL): SQL {
   if (!idempotency) return sql`key as (select 1 where ${condition})`;
+  if ("ruleId" in idempotency) {
+    const { ruleId, roomSid, participantSid } = idempotency;
+    return sql`key as (
+      insert into rule_matches (rule_id, room_sid, participant_sid, dispatch_id, at)
+      select id, ${roomSid}, ${participantSid}, ${dispatchId}::uuid, now() from rules
+      where id = ${ruleId}::uuid and is_enabled and ${condition}
+      on conflict do nothing returning 1)`;
+  }
   return sql`key as (
     insert into idempotency_keys (key, body_hash, dispatch_id, expires_at)
     select ${idempotency.key}, ${idempotency.bodyHash}, ${dispatchId}::uuid, ${
@@ -313,19 +420,39 @@ function keyCte(dispatchId: string, idempotency: IdempotencyKey | null, conditio
     where idempotency_keys.expires_at <= now() returning 1)`;
 }
 
+/** Requests that may find their agent in the room go one after another, so that each sees the one before. */
+async function newRows(database: Database, dispatch: NewDispatch, statement: SQL): Promise<unknown[]> {
+  if (!dispatch.oneAgentPerRoom) return await rows(database, statement);
+  return await rowsUnderLock(database, JSON.stringify([dispatch.server, dispatch.room, dispatch.agent]), statement);
+}
+
+/** A further condition of an insert; nothing when several may be in the room. */
+function roomIsFree({ server, room, agent, participantIdentity, oneAgentPerRoom }: NewDispatch): SQL {
+  if (!oneAgentPerRoom) return sql``;
+  return sql` and not exists (select from dispatches where ${inRoom(server, room, agent, participantIdentity)})`;
+}
+
+function inRoom(server: string, room: string, agent: string, participantIdentity: string | null): SQL {
+  return sql`server = ${server} and room = ${room} and agent = ${agent} and state in ('queued', 'placed', 'running')
+    and participant_identity is not distinct from ${participantIdentity}::text`;
+}
+
 function insertDispatch(dispatch: NewDispatch, state: DispatchState, change: Change): SQL {
   const isPlaced = state === "placed";
   return sql`insert into dispatches (id, agent, server, room, state, priority, placement, origin, retry_of, livekit_dispatch_id,
-      metadata, traceparent, participant_identity, attempts, rank_at, waiting_reason, created_at, assigned_at, change_id)
+      metadata, traceparent, participant_identity, rule_id, attempts, rank_at, waiting_reason, created_at, assigned_at, change_id,
+      region, one_agent_per_room, scheduled_at, not_before, deadline_at)
     select ${dispatch.id}::uuid, ${dispatch.agent}, ${dispatch.server}, ${dispatch.room}, ${state}::dispatch_state,
       ${dispatch.priority}::dispatch_priority, ${dispatch.placement}::dispatch_placement, ${dispatch.origin}::dispatch_origin,
       ${dispatch.retryOf}::uuid, ${dispatch.livekitDispatchId}, ${
     json(dispatch.metadata)
   }, ${dispatch.traceparent}, ${dispatch.participantIdentity},
-      ${isPlaced ? 1 : 0}::int, ${time(dispatch.rankAt)}, ${isPlaced ? null : dispatch.waitingReason}, ${
-    time(change.at)
-  },
-      ${time(isPlaced ? change.at : null)}, ${change.changeId}::uuid`;
+      ${dispatch.ruleId ?? null}::uuid, ${isPlaced ? 1 : 0}::int, ${time(dispatch.rankAt)}, ${
+    isPlaced ? null : dispatch.waitingReason
+  }, ${time(change.at)},
+      ${time(isPlaced ? change.at : null)}, ${change.changeId}::uuid, ${dispatch.region ?? null},
+      ${dispatch.oneAgentPerRoom ?? null}, ${time(dispatch.scheduledAt)}, ${time(dispatch.scheduledAt)},
+      ${time(dispatch.deadlineAt)}`;
 }
 
 function insertJob(dispatch: NewDispatch, job: NewJob, change: Change): SQL {

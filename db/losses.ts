@@ -1,6 +1,8 @@
 /** Losses of agents in rooms: one row each, from the old agent's last sign of life to the new one's ready. */
-import { sql } from "drizzle-orm";
+import { and, desc, eq, gte, sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
+import type { Cursor } from "./page.ts";
+import { losses } from "./schema/losses.ts";
 import { rows, time } from "./statement.ts";
 
 export interface NewLoss {
@@ -19,21 +21,7 @@ export interface NewLoss {
   lostAt: Date;
 }
 
-export interface LossRow extends Record<string, unknown> {
-  id: string;
-  dispatchId: string;
-  jobId: string | null;
-  replacedBy: string | null;
-  agent: string;
-  server: string;
-  room: string;
-  cause: string;
-  wasHumanThere: boolean;
-  lostAt: Date;
-  readyAt: Date | null;
-  givenUpAt: Date | null;
-  deadAirMs: number | null;
-}
+export type LossRow = typeof losses.$inferSelect;
 
 export interface LossSummary extends Record<string, unknown> {
   losses: number;
@@ -85,36 +73,25 @@ export async function giveUpLoss(database: Database, dispatchId: string, at: Dat
   return given.length === 1;
 }
 
-/** Newest first. @param before only those lost before; null: from now. */
+/** Newest first, by (lost_at, id): a cursor's `createdAt` is when its row was lost. */
 export async function listLosses(
   database: Database,
-  { limit, before = null, dispatchId = null, agent = null }: {
+  { limit, since = null, cursor = null, dispatchId = null, agent = null }: {
     limit: number;
-    before?: Date | null;
+    since?: Date | null;
+    cursor?: Cursor | null;
     dispatchId?: string | null;
     agent?: string | null;
   },
 ): Promise<LossRow[]> {
-  const found = await rows<
-    Omit<LossRow, "lostAt" | "readyAt" | "givenUpAt"> & Record<"lost" | "ready" | "given", string | null>
-  >(
-    database,
-    sql`select id, dispatch_id as "dispatchId", job_id as "jobId", replaced_by as "replacedBy", agent, server, room, cause,
-        was_human_there as "wasHumanThere", dead_air_ms as "deadAirMs",
-        (extract(epoch from lost_at) * 1000)::bigint::text as lost,
-        (extract(epoch from ready_at) * 1000)::bigint::text as ready,
-        (extract(epoch from given_up_at) * 1000)::bigint::text as given
-      from losses where (${time(before)} is null or lost_at < ${time(before)})
-        and (${dispatchId}::uuid is null or dispatch_id = ${dispatchId}::uuid)
-        and (${agent}::text is null or agent = ${agent}::text)
-      order by lost_at desc limit ${limit}::int`,
-  );
-  return found.map(({ lost, ready, given, ...loss }) => ({
-    ...loss as Omit<LossRow, "lostAt" | "readyAt" | "givenUpAt">,
-    lostAt: dateOf(lost) ?? new Date(0),
-    readyAt: dateOf(ready),
-    givenUpAt: dateOf(given),
-  } as LossRow));
+  return await database.db.select().from(losses).where(and(
+    dispatchId === null ? undefined : eq(losses.dispatchId, dispatchId),
+    agent === null ? undefined : eq(losses.agent, agent),
+    since === null ? undefined : gte(losses.lostAt, since),
+    cursor === null
+      ? undefined
+      : sql`(${losses.lostAt}, ${losses.id}) < (${cursor.createdAt.toISOString()}::timestamptz, ${cursor.id}::uuid)`,
+  )).orderBy(desc(losses.lostAt), desc(losses.id)).limit(limit);
 }
 
 /** Of what was lost since `since`. */
@@ -127,8 +104,4 @@ export async function summarizeLosses(database: Database, since: Date): Promise<
       from losses where lost_at >= ${time(since)}`,
   );
   return found ?? { losses: 0, open: 0, deadAirMs: 0 };
-}
-
-function dateOf(ms: string | null): Date | null {
-  return ms === null ? null : new Date(Number(ms));
 }

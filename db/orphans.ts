@@ -39,6 +39,7 @@ export async function claimOrphans(
     sql`with candidate as (
       select j.id from jobs j join instances i on i.id = j.instance_id
       where j.state in ('created', 'assigned', 'running') and i.ended_at is not null
+        and j.instance_id <> ${rescuerId}::uuid
         and (j.rescuer_id is null or j.rescuer_id = ${rescuerId}::uuid or j.rescue_until < now())
       order by j.created_at limit ${limit}::int for update of j skip locked
     )
@@ -60,7 +61,7 @@ export async function claimOrphans(
   }));
 }
 
-/** Which of these jobs are ours no more: ended by another, or under another lease. */
+/** Which of these jobs are ours no more: under another lease, or ended by a rescuer (no owner records these). */
 export async function listMovedOn(
   database: Database,
   jobs: readonly { jobId: string; leaseToken: string }[],
@@ -69,7 +70,7 @@ export async function listMovedOn(
   const found = await rows<{ id: string }>(
     database,
     sql`select j.id from jsonb_to_recordset(${payload}::text::jsonb) as c (id uuid, lease uuid) join jobs j on j.id = c.id
-      where j.lease_token <> c.lease or j.state in ('succeeded', 'failed', 'cancelled')`,
+      where j.lease_token <> c.lease or j.failure_kind = 'instance_lost' or j.end_reason = 'silent_room'`,
   );
   return found.map(({ id }) => id);
 }

@@ -11,6 +11,7 @@ import {
   curlOf,
   type FormValues,
   initialFields,
+  NO_WISHES,
   type RoomChoice,
 } from "../components/dispatch/form_values.ts";
 import { AgentField } from "../components/dispatch/AgentField.tsx";
@@ -20,8 +21,10 @@ import { type FieldError, fieldsOf } from "../components/dispatch/metadata_schem
 import { readRecent, type RecentPayload, storeRecent, withRecent } from "../components/dispatch/recent_payloads.ts";
 import { RecentPayloads } from "../components/dispatch/RecentPayloads.tsx";
 import { RoomField } from "../components/dispatch/RoomField.tsx";
+import { ParticipantField, WhenFields } from "../components/dispatch/WishFields.tsx";
 import type { DispatchView } from "../components/dispatch/types.ts";
 import { Empty } from "../components/Empty.tsx";
+import { timeZone } from "../components/live/time_zone.ts";
 import { useLivePage } from "../components/live/use_live_page.ts";
 import { write } from "../components/live/write.ts";
 import { Panel } from "../components/Panel.tsx";
@@ -55,6 +58,9 @@ export default function DispatchDesk(props: DispatchDeskProps) {
   const [talk, setTalk] = useState<TalkTarget | null>(null);
   const agent = props.agents.find(({ name }) => name === values.agent);
   const fields = fieldsOf(agent?.metadataSchema ?? null);
+  const isForOne = agent !== undefined && agent.jobType !== "room" && values.placement === "direct";
+  const sent = isForOne ? values : { ...values, participantIdentity: "" };
+  const errorAt = (name: string) => errors.find(({ path }) => path === name)?.message;
 
   const change = (part: Partial<FormValues>) => setValues((before) => ({ ...before, ...part }));
   const chooseAgent = (name: string) => {
@@ -63,13 +69,13 @@ export default function DispatchDesk(props: DispatchDeskProps) {
     setErrors([]);
   };
   const restore = (before: FormValues) => {
-    setValues(before);
+    setValues({ ...NO_WISHES, ...before });
     setErrors([]);
   };
   const submit = async (event: Event) => {
     event.preventDefault();
     if (isSending) return;
-    const read = bodyOf(values, agent?.metadataSchema ?? null);
+    const read = bodyOf(sent, agent?.metadataSchema ?? null, timeZone.value);
     setProblem(null);
     setErrors(read.ok ? [] : read.errors);
     if (!read.ok) return;
@@ -84,7 +90,7 @@ export default function DispatchDesk(props: DispatchDeskProps) {
     setErrors(result.errors.map(({ path, message }) => ({ path: path.replace(/^metadata\./, ""), message })));
   };
   const curl = () => {
-    const read = bodyOf(values, agent?.metadataSchema ?? null);
+    const read = bodyOf(sent, agent?.metadataSchema ?? null, timeZone.value);
     const { agent: name, room, priority, placement } = values;
     return curlOf(read.ok ? read.body : { agent: name, room, priority, placement }, location.origin);
   };
@@ -100,15 +106,22 @@ export default function DispatchDesk(props: DispatchDeskProps) {
           <AgentField
             agents={props.agents}
             value={values.agent}
-            error={errors.find(({ path }) => path === "agent")?.message}
+            error={errorAt("agent")}
             onChange={chooseAgent}
           />
           <RoomField
             rooms={props.rooms}
             value={values.room}
-            error={errors.find(({ path }) => path === "room")?.message}
+            error={errorAt("room")}
             onChange={(room) => change({ room })}
           />
+          {isForOne && (
+            <ParticipantField
+              value={values.participantIdentity}
+              error={errorAt("participantIdentity")}
+              onChange={(participantIdentity) => change({ participantIdentity })}
+            />
+          )}
           <MetadataFields
             fields={fields}
             values={values}
@@ -143,6 +156,11 @@ export default function DispatchDesk(props: DispatchDeskProps) {
               workers.
             </p>
           </div>
+          <WhenFields
+            values={values}
+            errorAt={errorAt}
+            onChange={change}
+          />
         </div>
         {problem && (
           <div class="border-t border-base-300">

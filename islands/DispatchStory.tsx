@@ -3,6 +3,7 @@ import { Actions } from "../components/dispatch/Actions.tsx";
 import { AnswerPanel } from "../components/dispatch/AnswerPanel.tsx";
 import { AttemptsPanel } from "../components/dispatch/AttemptsPanel.tsx";
 import { type DispatchDetails, isOver } from "../components/dispatch/details.ts";
+import { ExplainPanel } from "../components/dispatch/ExplainPanel.tsx";
 import { FactsPanel } from "../components/dispatch/FactsPanel.tsx";
 import { LogsPanel } from "../components/dispatch/LogsPanel.tsx";
 import { MetadataPanel } from "../components/dispatch/MetadataPanel.tsx";
@@ -55,6 +56,7 @@ export default function DispatchStory({ initial, csrf, canOperate, canProfile }:
       <div class="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_25rem]">
         <div class="grid min-w-0 gap-4">
           <AttemptsPanel details={data} nowMs={nowMs} />
+          <ExplainPanel explanation={data.explanation} />
           <TimelinePanel timeline={timelineOf(data, nowMs)} />
           <WaterfallPanel
             waterfall={waterfallOf(data)}

@@ -21,7 +21,7 @@ export const handler = define.handlers({
     const last = await findDispatchView(partsOf(ctx.state), searchParams.get("last"));
     const from = await findDispatchView(partsOf(ctx.state), searchParams.get("from"));
     const given: Partial<FormValues> = {};
-    for (const name of ["agent", "room", "priority", "placement"] as const) {
+    for (const name of ["agent", "room", "priority", "placement", "participantIdentity"] as const) {
       const value = searchParams.get(name);
       if (value) given[name] = value;
     }
@@ -92,7 +92,7 @@ async function deskOf(
 }
 
 /** Another dispatch's values, to be sent again with changes. */
-function valuesFrom({ room, priority, placement, metadata }: DispatchView): Partial<FormValues> {
+function valuesFrom({ room, priority, placement, metadata, participantIdentity }: DispatchView): Partial<FormValues> {
   const json = metadata === null ? "" : JSON.stringify(metadata, null, 2);
-  return { room, priority, placement, metadataAs: "json", json };
+  return { room, priority, placement, metadataAs: "json", json, participantIdentity: participantIdentity ?? "" };
 }

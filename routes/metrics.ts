@@ -7,7 +7,9 @@ export const handler = define.handlers({
   GET(ctx) {
     const { parts } = ctx.state.controlPlane;
     if (ctx.state.principal === null && !isLoopbackRequest(ctx)) return unauthorized();
-    const text = parts ? prometheusText([...parts.metrics, ...parts.jobServices.metrics.list()]) : "# Greenroom is starting\n";
+    const text = parts
+      ? prometheusText([...parts.metrics, ...parts.jobServices.metrics.list()])
+      : "# Greenroom is starting\n";
     return new Response(text, { headers: { "content-type": PROMETHEUS_CONTENT_TYPE, "cache-control": "no-store" } });
   },
 });

@@ -1,17 +1,21 @@
 import { GroupsPanel } from "../components/recover/GroupsPanel.tsx";
+import { LossesPanel } from "../components/recover/LossesPanel.tsx";
 import { type RecoverData, recoverHref, type Window, WINDOWS } from "../components/recover/types.ts";
 import { plural } from "../components/format.ts";
 import { sinceMs } from "../components/jobs/query.ts";
+import { listLosses, type LossRow } from "../db/losses.ts";
 import { listFailureGroups, previewFailureGroup } from "../db/failure_groups.ts";
 import RetryGroup from "../islands/RetryGroup.tsx";
 import { actorOf, noteDone, requireRole } from "./(_shared)/access.ts";
 import { define, type State } from "./(_shared)/define.ts";
 import { isUuid, readForm } from "./(_shared)/input.ts";
+import { viewOfLoss } from "./(_shared)/loss_views.ts";
 import { canOperate, pageData } from "./(_shared)/page.ts";
 import { partsOf } from "./(_shared)/parts.ts";
 
 /** Jobs that one click retries. */
 const MAX_MEMBERS = 200;
+const MAX_LOSSES = 20;
 const WAIT_FOR_NOTHING = { wait: "none", waitMs: 1, onWaitTimeout: "continue" } as const;
 
 export const handler = define.handlers({
@@ -67,6 +71,7 @@ export default define.page<typeof handler>(({ data, state }) => (
         canOperate={canOperate(state)}
       />
     )}
+    <LossesPanel losses={data.losses} nowMs={Date.parse(data.now)} />
   </div>
 ));
 
@@ -84,11 +89,14 @@ async function recoverDataOf(
   const now = new Date();
   const since = new Date(now.getTime() - (sinceMs(window) ?? 0));
   const preview = (of: string) => previewFailureGroup(reads, { fingerprint: of, since, limit: MAX_MEMBERS });
-  const [groups, asked] = await Promise.all([
+  const [groups, losses, asked] = await Promise.all([
     listFailureGroups(reads, since, now),
+    listLosses(reads, { limit: MAX_LOSSES, since }),
     fingerprint === null ? null : preview(fingerprint),
   ]);
   const group = groups.find((each) => each.fingerprint === fingerprint) ?? groups[0] ?? null;
   const chosen = group && (group.fingerprint === fingerprint ? asked : await preview(group.fingerprint));
-  return { window, groups, group, preview: chosen, notice, now: now.toISOString() };
+  const isOpen = ({ readyAt, givenUpAt }: LossRow) => readyAt === null && givenUpAt === null;
+  const openFirst = losses.toSorted((a, b) => Number(isOpen(b)) - Number(isOpen(a))).map(viewOfLoss);
+  return { window, losses: openFirst, groups, group, preview: chosen, notice, now: now.toISOString() };
 }

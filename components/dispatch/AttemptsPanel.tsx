@@ -1,6 +1,8 @@
 import { duration, elapsedMs, stopwatch } from "../format.ts";
 import { Panel } from "../Panel.tsx";
 import { State } from "../State.tsx";
+import { Time } from "../Time.tsx";
+import { lossWords } from "./loss_words.ts";
 import { TableRegion } from "../Table.tsx";
 import { Unknown } from "../Unknown.tsx";
 import type { DispatchDetails } from "./details.ts";
@@ -10,7 +12,7 @@ import type { JobView } from "./types.ts";
 
 /** All attempts in one list, each with its error and stack. */
 export function AttemptsPanel({ details, nowMs }: { details: DispatchDetails; nowMs: number }) {
-  const { dispatch, instanceNames, stacks } = details;
+  const { dispatch, instanceNames, stacks, losses } = details;
   const { jobs } = dispatch;
   return (
     <Panel id="attempts" title="Attempts" class="panel overflow-hidden" aside={attemptsWords(jobs.length)}>
@@ -35,6 +37,11 @@ export function AttemptsPanel({ details, nowMs }: { details: DispatchDetails; no
             </tbody>
           </TableRegion>
         )}
+      {losses.map((loss) => (
+        <p key={loss.lostAt} class="border-t border-base-300 px-4 py-2">
+          <Time at={loss.lostAt} shape="exact" /> {lossWords(loss)}
+        </p>
+      ))}
       {jobs.filter(({ failure }) => failure !== null).map((job, index, failed) => (
         <details key={job.id} class="border-t border-base-300 px-4 py-2" open={index === failed.length - 1}>
           <summary class="cursor-pointer text-muted">Error and stack of attempt {job.attempt}</summary>

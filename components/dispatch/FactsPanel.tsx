@@ -7,9 +7,11 @@ import { Time } from "../Time.tsx";
 
 export function FactsPanel({ details: { dispatch, instanceNames } }: { details: DispatchDetails }) {
   const job = dispatch.jobs.at(-1);
-  const { agent, room, priority, placement, metadata } = dispatch;
-  const curl = () =>
-    curlOf({ agent, room, priority, placement, ...(metadata === null ? {} : { metadata }) }, location.origin);
+  const { agent, room, priority, placement, metadata, participantIdentity } = dispatch;
+  const curl = () => {
+    const body = { agent, room, priority, placement, ...(metadata === null ? {} : { metadata }) };
+    return curlOf(participantIdentity === null ? body : { ...body, participantIdentity }, location.origin);
+  };
   return (
     <Panel
       id="facts"
@@ -33,6 +35,28 @@ export function FactsPanel({ details: { dispatch, instanceNames } }: { details: 
         <dd>
           <Time at={dispatch.createdAt} shape="exact" />
         </dd>
+        {dispatch.scheduledAt !== null && (
+          <>
+            <dt>To start</dt>
+            <dd>
+              <Time at={dispatch.scheduledAt} shape="exact" />
+            </dd>
+          </>
+        )}
+        {dispatch.deadlineAt !== null && (
+          <>
+            <dt>Ready by</dt>
+            <dd>
+              <Time at={dispatch.deadlineAt} shape="exact" />
+            </dd>
+          </>
+        )}
+        {participantIdentity !== null && (
+          <>
+            <dt>For</dt>
+            <dd class="id">{participantIdentity}</dd>
+          </>
+        )}
         <dt>By</dt>
         <dd>{dispatch.origin}</dd>
         <dt>Placement</dt>

@@ -1,5 +1,5 @@
 /** What the page of one dispatch shows, as plain data for the server's first answer and the browser's later ones. */
-import type { DispatchView } from "./types.ts";
+import type { DispatchView, Explanation } from "./types.ts";
 
 export interface LogLineView {
   id: number;
@@ -28,8 +28,22 @@ export interface SpanView {
   isError: boolean;
 }
 
+/** An agent that was lost in the room. */
+export interface LossView {
+  jobId: string | null;
+  cause: string;
+  wasHumanThere: boolean;
+  lostAt: string;
+  readyAt: string | null;
+  givenUpAt: string | null;
+  deadAirMs: number | null;
+}
+
 export interface DispatchDetails {
   dispatch: DispatchView;
+  explanation: Explanation;
+  /** Oldest first. */
+  losses: LossView[];
   history: HistoryEntry[];
   logs: LogLineView[];
   /** True when older lines are not among them. */

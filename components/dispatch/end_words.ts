@@ -5,6 +5,7 @@ import type { JobView } from "./types.ts";
 const FLAGS: Record<string, string> = {
   never_connected: "did not connect in time",
   never_ready: "did not say in time that it is ready",
+  ready_deadline_missed: "was not ready by the dispatch's deadline",
   memory_high: "came near its memory limit",
 };
 

@@ -1,4 +1,5 @@
 /** What the dispatch form holds, as the browser and the server's plain POST both read it. */
+import type { Zone } from "../format.ts";
 import { type FieldError, fieldsOf, metadataOfFields, metadataOfJson } from "./metadata_schema.ts";
 
 export interface AgentChoice {
@@ -8,6 +9,7 @@ export interface AgentChoice {
   /** How many more calls fit here now, and how many of them start warm. */
   free: number;
   warm: number;
+  jobType: "room" | "participant" | "publisher";
   /** Median of its last dispatches; null: none yet. */
   usualReadyMs: number | null;
 }
@@ -26,6 +28,12 @@ export interface FormValues {
   json: string;
   priority: string;
   placement: string;
+  /** Whom an agent for participants is for. */
+  participantIdentity: string;
+  /** "2030-01-02T03:04" in the zone of the page; empty: now. */
+  startAt: string;
+  /** Seconds; empty: never. */
+  expiresAfter: string;
 }
 
 export interface DispatchBody {
@@ -34,7 +42,13 @@ export interface DispatchBody {
   metadata?: unknown;
   priority?: string;
   placement?: string;
+  participantIdentity?: string;
+  scheduledAt?: string;
+  deadlineMs?: number;
 }
+
+/** Of values that were kept before the form had these fields, too. */
+export const NO_WISHES = { participantIdentity: "", startAt: "", expiresAfter: "" } as const;
 
 export type BodyResult = { ok: true; body: DispatchBody } | { ok: false; errors: FieldError[] };
 
@@ -48,6 +62,7 @@ export function emptyValues(agent: AgentChoice | undefined): FormValues {
     json: "",
     priority: "normal",
     placement: "direct",
+    ...NO_WISHES,
   };
 }
 
@@ -55,8 +70,11 @@ export function initialFields(schema: Record<string, unknown> | null): Record<st
   return Object.fromEntries((fieldsOf(schema) ?? []).map(({ name, initial }) => [name, initial]));
 }
 
-/** The request that the form stands for. What only the server can know (is the agent there?) is not checked here. */
-export function bodyOf(values: FormValues, schema: Record<string, unknown> | null): BodyResult {
+/**
+ * The request that the form stands for. What only the server can know (is the agent there?) is not checked here.
+ * @param zone in which `startAt` is meant: without JavaScript always UTC.
+ */
+export function bodyOf(values: FormValues, schema: Record<string, unknown> | null, zone: Zone = "utc"): BodyResult {
   const fields = fieldsOf(schema);
   const read = values.metadataAs === "form" && fields !== null
     ? metadataOfFields(fields, values.fields)
@@ -64,11 +82,26 @@ export function bodyOf(values: FormValues, schema: Record<string, unknown> | nul
   const errors = read.ok ? [] : read.errors;
   if (values.agent === "") errors.push({ path: "agent", message: "Choose an agent." });
   if (values.room.trim() === "") errors.push({ path: "room", message: "Name a room." });
+  const scheduledAt = instantOf(values.startAt, zone);
+  if (scheduledAt === null) errors.push({ path: "scheduledAt", message: "Give a date and a time." });
+  const seconds = Number(values.expiresAfter);
+  if (!(seconds >= 0)) errors.push({ path: "deadlineMs", message: "Give a number of seconds." });
   if (!read.ok || errors.length > 0) return { ok: false, errors };
-  const { agent, priority, placement } = values;
+  const { agent, priority, placement, participantIdentity } = values;
   const { metadata } = read;
-  const body = { agent, room: values.room.trim(), priority, placement };
-  return { ok: true, body: metadata === undefined ? body : { ...body, metadata } };
+  const body: DispatchBody = { agent, room: values.room.trim(), priority, placement };
+  if (metadata !== undefined) body.metadata = metadata;
+  if (participantIdentity !== "") body.participantIdentity = participantIdentity;
+  if (scheduledAt) body.scheduledAt = scheduledAt;
+  if (values.expiresAfter !== "") body.deadlineMs = Math.round(seconds * 1_000);
+  return { ok: true, body };
+}
+
+/** "" for none; null for what is no time. */
+function instantOf(text: string, zone: Zone): string | null {
+  if (text === "") return "";
+  const at = new Date(zone === "utc" ? `${text}Z` : text);
+  return Number.isNaN(at.getTime()) ? null : at.toISOString();
 }
 
 /** Fields named `meta.<name>` are those of the metadata. */
@@ -89,6 +122,9 @@ export function valuesOf(form: FormData): FormValues {
     json: text("metadata"),
     priority: text("priority") || "normal",
     placement: text("placement") || "direct",
+    participantIdentity: text("participantIdentity"),
+    startAt: text("startAt"),
+    expiresAfter: text("expiresAfter"),
   };
 }
 

@@ -8,6 +8,8 @@ const WAITING: Record<string, string> = {
   agent_broken: "Waits: the agent's file does not load",
   agent_loading: "Waits: the agent is being loaded",
   livekit_unreachable: "Waits: the LiveKit server can't be reached",
+  breaker_open: "Waits: the agent crashed too often in a row, and is tried again later",
+  retrying: "Waits for its next attempt: the last job failed",
   waiting_for_participant: "Waits: LiveKit starts a job when a participant comes",
   cordoned: "Waits: the instance is cordoned",
   draining: "Waits: the instance is being drained",
@@ -17,11 +19,14 @@ const WAITING: Record<string, string> = {
   instance_open_files: "Waits: the instance is at its limit of open files",
 };
 
-export function headlineOf(dispatch: DispatchView): string {
+export function headlineOf(dispatch: DispatchView, nowMs = Date.now()): string {
   const ms = readyMs(dispatch.stages);
   const ready = ms === null ? "before it was ready" : `after it was ready in ${duration(ms)}`;
   switch (dispatch.state) {
     case "queued":
+      if (dispatch.scheduledAt !== null && Date.parse(dispatch.scheduledAt) > nowMs) {
+        return "Scheduled: waits for its time to start";
+      }
       if (dispatch.waitingReason !== null) return WAITING[dispatch.waitingReason] ?? `Waits: ${dispatch.waitingReason}`;
       return dispatch.placement === "livekit" ? "Waits for LiveKit to assign it" : "Waits for a free slot";
     case "placed":

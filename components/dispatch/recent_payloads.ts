@@ -50,7 +50,9 @@ export function storeRecent(list: readonly RecentPayload[]): void {
 function isPayload(value: unknown): value is RecentPayload {
   if (!isRecord(value) || typeof value.at !== "string" || !isRecord(value.values)) return false;
   const { agent, room, metadataAs, fields, json, priority, placement } = value.values;
-  return [agent, room, json, priority, placement].every((each) => typeof each === "string") &&
+  const { participantIdentity = "", startAt = "", expiresAfter = "" } = value.values;
+  const texts = [agent, room, json, priority, placement, participantIdentity, startAt, expiresAfter];
+  return texts.every((each) => typeof each === "string") &&
     (metadataAs === "form" || metadataAs === "json") && !Number.isNaN(Date.parse(value.at)) &&
     isRecord(fields) && Object.values(fields).every((each) => typeof each === "string");
 }

@@ -157,6 +157,7 @@ export function actorWords(actor: string): string {
   if (kind === "rest") return `${name} over REST`;
   if (kind === "dashboard") return `${name} in the dashboard`;
   if (kind === "instance") return "Greenroom";
+  if (kind === "rule") return `rule ${name}`;
   return kind === "livekit" ? "LiveKit" : actor;
 }
 

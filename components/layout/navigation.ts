@@ -18,6 +18,7 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { href: "/rooms", title: "Rooms", icon: "i-rooms", key: "m", group: "look", note: "rooms" },
   { href: "/workers", title: "Workers", icon: "i-workers", key: "w", group: "look", note: "workers" },
   { href: "/dispatch", title: "Dispatch", icon: "i-dispatch", key: "d", group: "act" },
+  { href: "/rules", title: "Rules", icon: "i-link", key: "u", group: "act" },
   { href: "/recover", title: "Recover", icon: "i-recover", key: "r", group: "act", note: "toRecover" },
   { href: "/charts", title: "Charts", icon: "i-charts", key: "c", group: "study" },
   { href: "/settings", title: "Settings", icon: "i-settings", key: "s", group: "end" },

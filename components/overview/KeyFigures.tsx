@@ -1,16 +1,18 @@
 import type { ComponentChildren } from "preact";
 import { Spark } from "../charts/Spark.tsx";
-import { count, duration, splitDuration } from "../format.ts";
+import { count, duration, plural, splitDuration } from "../format.ts";
 import { Unknown } from "../Unknown.tsx";
 import type { OverviewData } from "./types.ts";
 
 export function KeyFigures({ data: { overview, history } }: { data: OverviewData }) {
-  const { queue, lastHour, ready } = overview;
+  const { queue, lastHour, ready, losses } = overview;
+  const silence = splitDuration(losses.deadAirMs);
+  const stillSilent = losses.open > 0 ? `, ${count(losses.open)} not replaced yet` : "";
   const peak = Math.max(0, ...history.calls.map((value) => value ?? 0));
   const p50 = ready.p50Ms === null ? null : splitDuration(ready.p50Ms);
   return (
     <dl
-      class="panel grid divide-base-300 max-sm:divide-y sm:grid-cols-2 lg:grid-cols-4 lg:divide-x"
+      class="panel grid divide-base-300 max-sm:divide-y sm:grid-cols-2 lg:grid-cols-5 lg:divide-x"
       aria-label="Key figures"
     >
       <Figure
@@ -59,6 +61,14 @@ export function KeyFigures({ data: { overview, history } }: { data: OverviewData
             <span class="unit">{p50.unit} p50</span>
           </>
         )}
+      </Figure>
+      <Figure
+        label="Dead air, last hour"
+        spark={null}
+        note={losses.losses === 0 ? "no agent was lost" : `${plural(losses.losses, "agent")} lost${stillSilent}`}
+      >
+        {silence.figure}
+        <span class="unit">{silence.unit}</span>
       </Figure>
     </dl>
   );

@@ -11,6 +11,8 @@ import { slotCounts, SlotMeter } from "../SlotMeter.tsx";
 import { State } from "../State.tsx";
 import { TableRegion } from "../Table.tsx";
 import { Unknown } from "../Unknown.tsx";
+import { CallsLeft, ClosedFacts } from "./CallsLeft.tsx";
+import { type Act, InstanceActions } from "./InstanceActions.tsx";
 import type { WorkersData, WorkerView } from "./types.ts";
 
 const STATES: Record<string, { state: string; word: string }> = {
@@ -26,9 +28,12 @@ interface Props {
   /** How long ago the data was read. */
   sinceMs: number;
   nowMs: number;
+  csrf: string;
+  canOperate: boolean;
+  onAct: Act;
 }
 
-export function InstancePanel({ instance, data, sinceMs, nowMs }: Props) {
+export function InstancePanel({ instance, data, sinceMs, nowMs, csrf, canOperate, onAct }: Props) {
   const { id, hostname, state, version, isThisOne } = instance;
   const ageMs = instance.heartbeatAgeMs + sinceMs;
   const isSilent = ageMs > LEASE_MS;
@@ -36,10 +41,12 @@ export function InstancePanel({ instance, data, sinceMs, nowMs }: Props) {
     ? { state: "unknown", word: "silent, state unknown" }
     : state === "running"
     ? { state: "serving" }
-    : { state, word: state === "draining" ? `draining, ${plural(instance.liveJobs, "call")} left` : state };
+    : { state, word: wordOf(state, instance.liveJobs) };
+  const closed = data.closed[id];
+  const form = canOperate ? { id, csrf, onAct } : null;
   const workers = data.workers.filter(({ instanceId }) => instanceId === id);
   return (
-    <section class="panel overflow-hidden" aria-labelledby={`instance-${id}`}>
+    <section class="panel" aria-labelledby={`instance-${id}`}>
       <div class="panel-head">
         <h2 id={`instance-${id}`} title={id}>{hostname}</h2>
         <State {...shown} isChip />
@@ -49,13 +56,26 @@ export function InstancePanel({ instance, data, sinceMs, nowMs }: Props) {
         <span class="ml-auto text-xs">
           <Heartbeat ageMs={ageMs} leaseMs={LEASE_MS} />
         </span>
+        {form && !isSilent && (
+          <InstanceActions instance={instance} drainTimeoutMs={data.drainTimeoutMs} csrf={csrf} onAct={onAct} />
+        )}
       </div>
-      <div class="grid divide-base-300 max-lg:divide-y lg:grid-cols-[22rem_minmax(0,1fr)] lg:divide-x">
-        <Slots instance={instance} data={data} isSilent={isSilent} />
-        <Workers workers={workers} data={data} isThisOne={isThisOne} nowMs={nowMs} />
+      <div class="grid overflow-hidden rounded-b-box divide-base-300 max-lg:divide-y lg:grid-cols-[22rem_minmax(0,1fr)] lg:divide-x">
+        <div class="p-4">
+          <Slots instance={instance} data={data} isSilent={isSilent} />
+          {closed && <ClosedFacts closed={closed} nowMs={nowMs} form={form} />}
+        </div>
+        {closed && state === "draining"
+          ? <CallsLeft name={hostname} calls={closed.calls} nowMs={nowMs} />
+          : <Workers workers={workers} data={data} isThisOne={isThisOne} nowMs={nowMs} />}
       </div>
     </section>
   );
+}
+
+function wordOf(state: string, liveJobs: number): string {
+  if (state !== "draining") return state;
+  return liveJobs === 0 ? "drained" : `draining, ${plural(liveJobs, "call")} left`;
 }
 
 function Slots({ instance, data, isSilent }: { instance: OverviewInstance; data: WorkersData; isSilent: boolean }) {
@@ -63,7 +83,7 @@ function Slots({ instance, data, isSilent }: { instance: OverviewInstance; data:
   const slots = slotCounts(instance, instance.isThisOne ? warmHere(data.overview) : 0);
   const fit = slots.warm + slots.free;
   return (
-    <div class="p-4">
+    <>
       <p class="mb-2 flex items-baseline gap-1">
         <b class="text-lg">{count(liveJobs)}</b>
         <span class="text-muted">of {plural(maxJobs, "slot")} in calls</span>
@@ -98,7 +118,7 @@ function Slots({ instance, data, isSilent }: { instance: OverviewInstance; data:
           </dd>
         </div>
       </dl>
-    </div>
+    </>
   );
 }
 

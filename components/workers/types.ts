@@ -19,6 +19,31 @@ export interface WorkerView {
   trouble: { title: string; text: string; isNow: boolean } | null;
 }
 
+/** An instance that takes no jobs. */
+export interface ClosedInstance {
+  cordonedAt: string;
+  /** Who asked for it; null: only the instance knows. */
+  by: string | null;
+  /** When a drain ends what still runs; null when it is only cordoned. */
+  deadlineAt: string | null;
+  /** What still runs, the longest first. */
+  calls: ClosedCall[];
+}
+
+export interface ClosedCall {
+  jobId: string;
+  dispatchId: string;
+  agent: string;
+  room: string;
+  since: string;
+  /** Median length of its agent's last calls that ended well; null: there is none to go by. */
+  usualMs: number | null;
+}
+
 export interface WorkersData extends OverviewData {
   workers: WorkerView[];
+  /** By instance. */
+  closed: Record<string, ClosedInstance>;
+  /** What a drain is given when nobody says otherwise. */
+  drainTimeoutMs: number;
 }

@@ -4,8 +4,8 @@
  *
  *   admit → Reservation (held) → release()   exactly once counts; later calls do nothing
  *
- * What stands against a job, in this order: the instance ends (for good) · it is cordoned or drained (may be undone) · a
- * resource limit that is reached (resource_limiter.ts) · its slots · the agent's slots · a limit that the job would pass.
+ * What stands against a job, in this order: the instance ends (for good) · it is cordoned or drained (may be undone) · the
+ * agent's crash breaker · a resource limit that is reached (resource_limiter.ts) · its slots · the agent's slots · a limit that the job would pass.
  */
 import { jobCountLoad } from "./load_calculator.ts";
 import {
@@ -17,7 +17,15 @@ import {
 
 /** Why nothing is let in: the operator said so, or the program ends. */
 export type StopReason = "cordoned" | "draining" | "stopping";
-export type Refusal = "instance_full" | "agent_full" | StopReason | ResourceRefusal;
+export type Refusal = "instance_full" | "agent_full" | "breaker_open" | StopReason | ResourceRefusal;
+
+/** Keeps the jobs of an agent away that crashes again and again (recovery/breaker_board.ts). */
+export interface StartGate {
+  /** Jobs of the agent that may start now: all (Infinity), none, or one that tries. */
+  mayStart(agent: string): number;
+  /** One of them is about to. */
+  started(agent: string): void;
+}
 
 export interface Reservation {
   readonly agent: string;
@@ -40,6 +48,7 @@ export interface AdmissionSnapshot {
 
 export interface AdmissionOptions {
   limiter?: ResourceLimiter;
+  gate?: StartGate;
   /** What one more job of an agent, or of any, is going to take. */
   needOfJob?: (agent: string | null) => ResourceNeed;
 }
@@ -52,6 +61,8 @@ export function isLastingRefusal(refusal: Refusal): boolean {
   return refusal !== "instance_full" && refusal !== "agent_full" && refusal !== "stopping";
 }
 
+const OPEN_GATE: StartGate = { mayStart: () => Infinity, started: () => {} };
+
 export class Admission {
   readonly #maxJobs: number;
   /** Per-agent limits; an agent that is not in here is bound by the instance's limit only. */
@@ -59,6 +70,7 @@ export class Admission {
   readonly #usedByAgent = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
   readonly #limiter: ResourceLimiter;
+  readonly #gate: StartGate;
   readonly #needOfJob: (agent: string | null) => ResourceNeed;
   #used = 0;
   #isEnding = false;
@@ -67,11 +79,12 @@ export class Admission {
   constructor(
     maxJobs: number,
     maxJobsOfAgent: (agent: string) => number = () => Infinity,
-    { limiter = new ResourceLimiter(), needOfJob = () => ({}) }: AdmissionOptions = {},
+    { limiter = new ResourceLimiter(), gate = OPEN_GATE, needOfJob = () => ({}) }: AdmissionOptions = {},
   ) {
     this.#maxJobs = maxJobs;
     this.#maxJobsOfAgent = maxJobsOfAgent;
     this.#limiter = limiter;
+    this.#gate = gate;
     this.#needOfJob = needOfJob;
     limiter.onLimit(() => this.#changed());
   }
@@ -81,6 +94,7 @@ export class Admission {
     const refusal = this.refusalFor(agent);
     if (refusal) return { ok: false, refusal };
     const resources = this.#limiter.reserve(this.#needOfJob(agent), "grown");
+    this.#gate.started(agent);
     this.#used += 1;
     this.#usedByAgent.set(agent, this.usedBy(agent) + 1);
     this.#changed();
@@ -104,6 +118,7 @@ export class Admission {
   /** What stands against one more job of `agent`; null when nothing does. */
   refusalFor(agent: string): Refusal | null {
     if (this.#stopped !== null) return this.#stopped;
+    if (this.#gate.mayStart(agent) === 0) return "breaker_open";
     const reached = this.#limiter.refusal();
     if (reached) return reached;
     if (this.#used >= this.#maxJobs) return "instance_full";
@@ -114,7 +129,8 @@ export class Admission {
   /** How many more jobs of `agent` fit now. */
   freeFor(agent: string): number {
     const ofAgent = this.#maxJobsOfAgent(agent) - this.usedBy(agent);
-    return Math.max(0, Math.min(this.freeSlots, ofAgent, this.#limiter.fits(this.#needOfJob(agent))));
+    const fitting = this.#limiter.fits(this.#needOfJob(agent));
+    return Math.max(0, Math.min(this.freeSlots, ofAgent, fitting, this.#gate.mayStart(agent)));
   }
 
   /** Free by the limit of jobs alone; 0 while none are admitted. */

@@ -372,6 +372,13 @@ export const SETTINGS = {
     "A dispatch older than this is not tried again. For agents that do not say.",
     { unit: "ms" },
   ),
+  breakerThreshold: setting(
+    "GREENROOM_BREAKER_THRESHOLD",
+    integer(0, 1_000),
+    5,
+    "Jobs of one agent that fail soon after their start, in a row, before no more are started for a while; 0: any number.",
+    { unit: "jobs" },
+  ),
   neverConnectedMs: setting(
     "GREENROOM_NEVER_CONNECTED_MS",
     integer(100, 600_000),
@@ -408,11 +415,52 @@ export const SETTINGS = {
   queueCapacity: setting("GREENROOM_QUEUE_CAPACITY", integer(1, 1_000_000), 1_000, "Waiting dispatches per agent.", {
     unit: "dispatches",
   }),
+  rateGlobalPerSecond: setting(
+    "GREENROOM_RATE_GLOBAL_PER_SECOND",
+    integer(0, 100_000),
+    100,
+    "New dispatches that an instance takes, in the long run; 0: no limit. Further attempts are never limited.",
+    { unit: "dispatches/s" },
+  ),
+  rateGlobalBurst: setting("GREENROOM_RATE_GLOBAL_BURST", integer(1, 100_000), 200, "New dispatches at once.", {
+    unit: "dispatches",
+  }),
+  rateRoomPerSecond: setting(
+    "GREENROOM_RATE_ROOM_PER_SECOND",
+    integer(0, 100_000),
+    10,
+    "New dispatches for one room, in the long run; 0: no limit.",
+    { unit: "dispatches/s" },
+  ),
+  rateRoomBurst: setting("GREENROOM_RATE_ROOM_BURST", integer(1, 100_000), 10, "New dispatches for one room at once.", {
+    unit: "dispatches",
+  }),
+  rateKeyPerSecond: setting(
+    "GREENROOM_RATE_KEY_PER_SECOND",
+    integer(0, 100_000),
+    0,
+    "New dispatches of one API key, in the long run; 0: no limit.",
+    { unit: "dispatches/s" },
+  ),
+  rateKeyBurst: setting(
+    "GREENROOM_RATE_KEY_BURST",
+    integer(1, 100_000),
+    50,
+    "New dispatches of one API key at once, when it is limited.",
+    { unit: "dispatches" },
+  ),
   claimPollMs: setting(
     "GREENROOM_CLAIM_POLL_MS",
     integer(10, 60_000),
     1_000,
     "Between looks at the queue when nothing wakes us.",
+    { unit: "ms" },
+  ),
+  rulesPollMs: setting(
+    "GREENROOM_RULES_POLL_MS",
+    integer(100, 3_600_000),
+    5_000,
+    "Between looks at LiveKit's rooms for rules that no webhook told of.",
     { unit: "ms" },
   ),
   maxWaiters: setting("GREENROOM_MAX_WAITERS", integer(1, 100_000), 1_000, "Requests that long-poll at once.", {

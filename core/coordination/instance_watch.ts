@@ -15,8 +15,8 @@ export interface InstanceWatchOptions {
   instanceId: string;
   /** How long our own session has been there without a break, in milliseconds. */
   connectedForMs: () => number;
-  /** Called once per dead instance and process; must not throw. */
-  onDead: (instanceId: string) => void;
+  /** Called once per dead instance and process, with whether its session lock is free; must not throw. */
+  onDead: (instanceId: string, isLockFree: boolean) => void;
   logger: Logger;
 }
 
@@ -67,6 +67,6 @@ export class InstanceWatch implements Service {
     if (await setInstanceState(database, instanceId, "lost")) {
       logger.warn("another instance is dead", { deadInstance: instanceId, heartbeatAgeMs, isLockFree });
     }
-    onDead(instanceId);
+    onDead(instanceId, isLockFree);
   }
 }

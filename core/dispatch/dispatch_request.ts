@@ -1,11 +1,13 @@
 /** What `POST /api/v1/dispatches` takes: body and query, validated here and described in openapi.json from here. */
 import { z } from "zod";
-import { PLACEMENTS, PRIORITIES } from "../../db/schema/states.ts";
+import { ONE_AGENT_PER_ROOM, PLACEMENTS, PRIORITIES } from "../../db/schema/states.ts";
+import { MAX_AHEAD_MS } from "./schedule.ts";
 
 /** LiveKit's own limit of a room name (limit.max_room_name_length). */
 export const MAX_ROOM_NAME_CHARS = 256;
 /** LiveKit's own limit of an identity. */
 const MAX_IDENTITY_CHARS = 256;
+const MAX_REGION_CHARS = 64;
 export const MAX_WAIT_MS = 120_000;
 export const DEFAULT_WAIT_MS = 10_000;
 
@@ -34,7 +36,8 @@ export const dispatchRequestSchema = z.strictObject({
   room: roomNameSchema,
   metadata: metadataSchema.optional(),
   priority: z.enum(PRIORITIES).optional().meta({
-    description: "Place in the queue; normal unless set here or in metadata.priority.",
+    description:
+      "Place in the queue. Unless set here: metadata.priority, or what the agent's own function says, or high for publisher agents, or normal.",
   }),
   idempotencyKey: z.string().min(1).max(255).regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
     .optional()
@@ -42,6 +45,21 @@ export const dispatchRequestSchema = z.strictObject({
   participantIdentity: z.string().min(1).max(MAX_IDENTITY_CHARS).refine(isPlainText, NOT_PLAIN).optional().meta({
     description: "The participant that the agent is for: required by participant and publisher agents placed directly.",
     example: "caller-7",
+  }),
+  scheduledAt: z.iso.datetime({ offset: true }).optional().meta({
+    description: "Starts then, at most 30 days ahead; a time that is past is now. Of direct placement.",
+    example: "2030-01-02T03:04:05Z",
+  }),
+  deadlineMs: z.int().min(1).max(MAX_AHEAD_MS).optional().meta({
+    description: "Expires when no agent is ready so long after the request (after scheduledAt, when given).",
+    example: 60_000,
+  }),
+  region: z.string().min(1).max(MAX_REGION_CHARS).refine(isPlainText, NOT_PLAIN).optional().meta({
+    description: "Where the agent should run; kept with the dispatch.",
+  }),
+  oneAgentPerRoom: z.enum(ONE_AGENT_PER_ROOM).optional().meta({
+    description:
+      "When this agent is in the room already, or will be (for the same participant): refuse (409), or reuse: answer with that dispatch (200). Not given: several may be there.",
   }),
   placement: z.enum(PLACEMENTS).optional().meta({
     description:

@@ -1,6 +1,15 @@
 /** Dispatches and jobs as REST shows them: the zod schemas (for openapi.json) and the mapping from rows. */
 import { z } from "zod";
-import { DISPATCH_STATES, ISOLATIONS, JOB_STATES, ORIGINS, PLACEMENTS, PRIORITIES } from "../../db/schema/states.ts";
+import {
+  DISPATCH_STATES,
+  ISOLATIONS,
+  JOB_STATES,
+  ONE_AGENT_PER_ROOM,
+  type OneAgentPerRoom,
+  ORIGINS,
+  PLACEMENTS,
+  PRIORITIES,
+} from "../../db/schema/states.ts";
 import { ERROR_STATUSES, errorStatusOf } from "../runtime/error_status.ts";
 import { adviceOf, FAILURE_CLASSES, isFailureClass } from "../runtime/failure_class.ts";
 import type { DispatchRow, DispatchWithJobs, JobRow } from "../../db/dispatch_reads.ts";
@@ -74,6 +83,10 @@ export const dispatchViewSchema = z.object({
   participantIdentity: z.string().nullable().meta({
     description: "The participant that a participant or publisher agent is wanted for.",
   }),
+  region: z.string().nullable(),
+  oneAgentPerRoom: z.enum(ONE_AGENT_PER_ROOM).nullable(),
+  scheduledAt: instant.meta({ description: "It starts then; null: at once." }),
+  deadlineAt: instant.meta({ description: "It expires when it is not ready by then; null: never." }),
   metadata: z.unknown(),
   waitingReason: z.string().nullable().meta({
     description: "Why it is still queued; null: it is not, or only waits for a slot.",
@@ -105,6 +118,10 @@ export function viewOfDispatch({ dispatch, jobs }: DispatchWithJobs): DispatchVi
     origin: dispatch.origin,
     retryOf: dispatch.retryOf,
     participantIdentity: dispatch.participantIdentity,
+    region: dispatch.region,
+    oneAgentPerRoom: dispatch.oneAgentPerRoom as OneAgentPerRoom | null,
+    scheduledAt: dispatch.scheduledAt?.toISOString() ?? null,
+    deadlineAt: dispatch.deadlineAt?.toISOString() ?? null,
     metadata: dispatch.metadata ?? null,
     waitingReason: dispatch.waitingReason,
     createdAt: dispatch.createdAt.toISOString(),

@@ -1,44 +1,54 @@
 /**
  * Takes requests for agents in rooms and keeps them.
  *
- * A request is checked (agent known, metadata valid), then stored in ONE statement: placed at once when a slot is free
+ * A request is checked (agent known, within the rate limits, metadata valid), then stored in ONE statement: placed at once when a slot is free
  * here and nothing waits before it, else queued for `QueueClaimer`; or handed to LiveKit's server (`placement: livekit`).
  * Only what is committed is started. What is refused is not stored.
  */
 import type { JobType } from "../agent/agent_kinds.ts";
+import type { PriorityRequest } from "../agent/hooks.ts";
 import { participantIdentityOf } from "../agent/participant_identity.ts";
 import type { Database } from "../../db/client.ts";
 import {
   endWaitingDispatch,
+  findLiveDispatchInRoom,
   type IdempotencyKey,
   insertPlacedDispatch,
   insertQueuedDispatch,
   type NewDispatch,
+  type OnceKey,
+  type RuleMatch,
 } from "../../db/dispatches.ts";
-import { findDispatch, findDispatchByIdempotencyKey } from "../../db/dispatch_reads.ts";
-import { findAgentRow } from "../../db/agents.ts";
+import { type DispatchRow, findDispatch, findDispatchByIdempotencyKey } from "../../db/dispatch_reads.ts";
 import { isFinalDispatchState } from "../../db/lifecycle.ts";
+import { isRuleDone } from "../../db/rules.ts";
 import type { Change } from "../../db/statement.ts";
-import type { Origin } from "../../db/schema/states.ts";
+import type { OneAgentPerRoom, Origin, Priority } from "../../db/schema/states.ts";
 import { type Admission, isLastingRefusal, type Reservation } from "../capacity/admission.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { AgentCatalog, AgentEntry } from "../runtime/agent_catalog.ts";
 import type { JobRunner } from "../runtime/job_runner.ts";
+import type { DispatchLimits } from "./dispatch_limits.ts";
 import type { DispatchRequest, Wait } from "./dispatch_request.ts";
 import { type DispatchView, viewOfDispatch } from "./dispatch_view.ts";
 import { newDispatchView, newJobView } from "./new_views.ts";
 import { sha256Hex } from "./body_hash.ts";
+import { findKnownAgent } from "./known_agent.ts";
 import type { JobStarter } from "./job_starter.ts";
 import type { LiveDispatch, LiveDispatches, WaitOutcome } from "./live_dispatches.ts";
 import type { LivekitPlacement } from "./livekit_placement.ts";
 import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
-import { rankAt } from "./priority.ts";
+import { priorityOf, rankAt } from "./priority.ts";
+import { type Schedule, scheduleOf } from "./schedule.ts";
 import type { StandingDispatches } from "./standing_dispatches.ts";
 import type { DispatchRefusal, ParticipantProblem } from "./refusal.ts";
 
 export const IDEMPOTENCY_TTL_MS = 86_400_000;
+/** The caller waits for it. */
+const PRIORITY_HOOK_TIMEOUT_MS = 200;
+const MAX_WAKE_AHEAD_MS = 600_000;
 
 export interface DispatcherOptions {
   database: Database;
@@ -53,8 +63,11 @@ export interface DispatcherOptions {
   health: LivekitHealth;
   placement: LivekitPlacement;
   standing?: Pick<StandingDispatches, "withdraw">;
-  /** Wakes the queue's claimer. */
+  /** Wakes the queue's claimer: now, or when a scheduled dispatch may be claimed. */
   wakeQueue: () => void;
+  wakeQueueAt?: (at: Date) => void;
+  /** Rate limits; absent: none. */
+  limits?: DispatchLimits;
   maxMetadataBytes: number;
   queueCapacity: number;
   maxWaiters: number;
@@ -68,6 +81,8 @@ export interface Requester {
   origin: Origin;
   traceparent: string | null;
   retryOf?: string;
+  /** Of a rule: it is stored once for each of these. */
+  ruleMatch?: RuleMatch;
 }
 
 export interface WaitFor {
@@ -88,7 +103,9 @@ interface Accepted {
   request: DispatchRequest;
   requester: Requester;
   metadata: unknown;
-  idempotency: IdempotencyKey | null;
+  priority: Priority;
+  schedule: Extract<Schedule, { ok: true }>;
+  idempotency: OnceKey | null;
   createdAt: Date;
 }
 
@@ -109,19 +126,30 @@ export class Dispatcher {
     if (waitFor.wait !== "none" && this.#waiterCount >= maxWaiters) {
       return refused({ code: "too_many_waiters", maxWaiters, retryAfterSeconds: 1 });
     }
-    const agent = await this.#findAgent(request.agent);
+    const agent = await findKnownAgent(this.#options, request.agent);
     if (!agent.known) return refused({ code: "unknown_agent", agent: request.agent, nearest: agent.nearest });
     const problem = participantProblem(request, agent.jobType);
     if (problem !== null) {
       return refused({ code: "invalid_participant", agent: request.agent, jobType: agent.jobType, problem });
     }
+    const schedule = scheduleOf(request, createdAt);
+    if (!schedule.ok) return refused({ code: "invalid_schedule", problem: schedule.problem });
+    const limited = this.#limitedBy(request.room, requester);
+    if (limited !== null) return refused(limited);
     const verdict = agent.entry
       ? await checkMetadata(agent.entry, request.metadata, maxMetadataBytes)
       : { ok: true as const, metadata: request.metadata ?? null };
     if (!verdict.ok) return verdict;
-    const idempotency = await idempotencyOf(request, createdAt);
+    const idempotency = requester.ruleMatch ?? await idempotencyOf(request, createdAt);
+    const { metadata } = verdict;
+    const priority = priorityOf({
+      requested: request.priority ?? null,
+      inMetadata: priorityInMetadata(request.metadata),
+      fromAgent: await this.#priorityByAgent(agent.entry, request, metadata),
+      jobType: agent.jobType,
+    });
     const stored = await this.#store(
-      { request, requester, metadata: verdict.metadata, idempotency, createdAt },
+      { request, requester, metadata, priority, schedule, idempotency, createdAt },
       agent.entry,
     );
     if (!stored.ok) return stored;
@@ -174,7 +202,7 @@ export class Dispatcher {
     if (dispatch.endedAt === null) return refused({ code: "not_ended", dispatchId: id });
     const kept = dispatch.metadata as DispatchRequest["metadata"] | null;
     const given = metadata ?? kept ?? undefined;
-    const { agent, room, priority, placement, participantIdentity } = dispatch;
+    const { agent, room, priority, placement, participantIdentity, region, oneAgentPerRoom } = dispatch;
     const request: DispatchRequest = {
       agent,
       room,
@@ -182,18 +210,11 @@ export class Dispatcher {
       placement,
       ...(given === undefined ? {} : { metadata: given }),
       ...(participantIdentity === null ? {} : { participantIdentity }),
+      ...(region === null ? {} : { region }),
+      ...(oneAgentPerRoom === null ? {} : { oneAgentPerRoom: oneAgentPerRoom as OneAgentPerRoom }),
+      ...(dispatch.deadlineAt === null ? {} : { deadlineMs: deadlineMsOf(dispatch) }),
     };
     return await this.request(request, { ...requester, origin: "retry", retryOf: id }, waitFor);
-  }
-
-  async #findAgent(
-    name: string,
-  ): Promise<{ known: true; entry: AgentEntry | null; jobType: JobType } | { known: false; nearest: string[] }> {
-    const entry = this.#options.catalog.find(name);
-    if (entry) return { known: true, entry, jobType: entry.descriptor?.jobType ?? "room" };
-    const row = await findAgentRow(this.#options.database, name);
-    if (row) return { known: true, entry: null, jobType: jobTypeOf(row.descriptor) };
-    return { known: false, nearest: this.#options.catalog.nearest(name, 3) };
   }
 
   async #store(
@@ -201,9 +222,8 @@ export class Dispatcher {
     agent: AgentEntry | null,
   ): Promise<{ ok: true; live: LiveDispatch; isNew: boolean } | { ok: false; refusal: DispatchRefusal }> {
     const dispatch = this.#newDispatch(accepted, agent);
-    const live = dispatch.placement === "direct" && dispatch.waitingReason === null
-      ? await this.#placeDirectly(dispatch, accepted)
-      : null;
+    const mayStart = dispatch.waitingReason === null && accepted.schedule.scheduledAt === null;
+    const live = dispatch.placement === "direct" && mayStart ? await this.#placeDirectly(dispatch, accepted) : null;
     if (live) return { ok: true, live, isNew: true };
     const change = this.#change(accepted.requester.actor, "requested", accepted.createdAt);
     const queued = this.#options.live.track(newDispatchView(dispatch, accepted.createdAt));
@@ -214,10 +234,10 @@ export class Dispatcher {
     } finally {
       if (!isQueued) this.#options.live.forgetIfIdle(dispatch.id);
     }
-    if (!isQueued) return await this.#explainNotStored(accepted);
+    if (!isQueued) return await this.#explainNotStored(accepted, dispatch);
     queued.requested();
     if (dispatch.placement === "livekit") this.#options.placement.place(queued);
-    else this.#options.wakeQueue();
+    else this.#wakeQueue(accepted);
     return { ok: true, live: queued, isNew: true };
   }
 
@@ -262,7 +282,7 @@ export class Dispatcher {
     job: Parameters<typeof insertPlacedDispatch>[2],
     requester: Requester,
     at: Date,
-    idempotency: IdempotencyKey | null,
+    idempotency: OnceKey | null,
     reservation: Reservation,
   ): Promise<boolean> {
     try {
@@ -277,22 +297,48 @@ export class Dispatcher {
     }
   }
 
-  /** Nothing was written: the idempotency key is in use, or the queue is full. */
+  /**
+   * Nothing was written: the idempotency key is in use, the rule has acted on this or is gone, the agent is in the room, or
+   * the queue is full.
+   */
   async #explainNotStored(
     { request, idempotency }: Accepted,
+    dispatch: NewDispatch,
   ): Promise<{ ok: true; live: LiveDispatch; isNew: false } | { ok: false; refusal: DispatchRefusal }> {
-    const { database, queueCapacity, live } = this.#options;
+    const { database, queueCapacity } = this.#options;
+    if (idempotency && "ruleId" in idempotency) {
+      const { ruleId } = idempotency;
+      if (await isRuleDone(database, idempotency)) return refused({ code: "rule_done", ruleId });
+      return refused({ code: "queue_full", agent: request.agent, capacity: queueCapacity, retryAfterSeconds: 5 });
+    }
     const taken = idempotency ? await findDispatchByIdempotencyKey(database, idempotency.key) : null;
     if (!taken) {
+      const there = dispatch.oneAgentPerRoom ? await findLiveDispatchInRoom(database, dispatch) : null;
+      if (there !== null && dispatch.oneAgentPerRoom === "reuse") return await this.#reuse(there);
+      if (there !== null) return refused({ code: "agent_in_room", agent: request.agent, dispatchId: there });
       return refused({ code: "queue_full", agent: request.agent, capacity: queueCapacity, retryAfterSeconds: 5 });
     }
     if (taken.bodyHash !== idempotency?.bodyHash) {
       return refused({ code: "idempotency_key_reused", dispatchId: taken.dispatchId });
     }
-    const known = live.find(taken.dispatchId);
+    return await this.#reuse(taken.dispatchId);
+  }
+
+  /** A start that is far ahead is left to the claimer's poll. */
+  #wakeQueue({ schedule: { scheduledAt }, createdAt }: Accepted): void {
+    if (scheduledAt === null) return this.#options.wakeQueue();
+    if (scheduledAt.getTime() - createdAt.getTime() <= MAX_WAKE_AHEAD_MS) this.#options.wakeQueueAt?.(scheduledAt);
+  }
+
+  /** The present state of one that is there already. */
+  async #reuse(
+    id: string,
+  ): Promise<{ ok: true; live: LiveDispatch; isNew: false } | { ok: false; refusal: DispatchRefusal }> {
+    const { database, live } = this.#options;
+    const known = live.find(id);
     if (known) return { ok: true, live: known, isNew: false };
-    const found = await findDispatch(database, taken.dispatchId);
-    if (!found) return refused({ code: "not_found", dispatchId: taken.dispatchId });
+    const found = await findDispatch(database, id);
+    if (!found) return refused({ code: "not_found", dispatchId: id });
     return { ok: true, live: live.track(viewOfDispatch(found)), isNew: false };
   }
 
@@ -308,8 +354,37 @@ export class Dispatcher {
     }
   }
 
-  #newDispatch({ request, requester, metadata, createdAt }: Accepted, agent: AgentEntry | null): NewDispatch {
-    const priority = request.priority ?? priorityInMetadata(request.metadata) ?? "normal";
+  /** What a rule asks for is never limited: nobody would ask again. Nor is the retry of what was let in once. */
+  #limitedBy(room: string, { actor, ruleMatch, retryOf }: Requester): DispatchRefusal | null {
+    if (ruleMatch || retryOf !== undefined) return null;
+    const { limits, server } = this.#options;
+    const taken = limits?.take({ server, room, actor }, performance.now());
+    if (!taken || taken.ok) return null;
+    const { scope, retryAfterMs } = taken;
+    return { code: "rate_limited", scope, retryAfterSeconds: Math.ceil(retryAfterMs / 1_000) };
+  }
+
+  /** Asked only when nobody said a priority; without an answer in time it says none. */
+  async #priorityByAgent(
+    agent: AgentEntry | null,
+    request: DispatchRequest,
+    metadata: unknown,
+  ): Promise<Priority | null> {
+    const { room, participantIdentity = null } = request;
+    const isSaid = request.priority !== undefined || priorityInMetadata(request.metadata) !== null;
+    if (isSaid || !agent?.descriptor?.hooks.priority) return null;
+    const asked: PriorityRequest = { room, participantIdentity, metadata };
+    const answer = await agent.hook("priority", asked, PRIORITY_HOOK_TIMEOUT_MS);
+    if (answer.ok) return answer.value;
+    this.#options.logger.warn("the agent gave no priority", { agent: agent.name, reason: answer.reason });
+    return null;
+  }
+
+  #newDispatch(
+    { request, requester, metadata, priority, schedule, createdAt }: Accepted,
+    agent: AgentEntry | null,
+  ): NewDispatch {
+    const { scheduledAt, deadlineAt } = schedule;
     const placement = request.placement ?? "direct";
     return {
       id: uuidv7(createdAt.getTime()),
@@ -323,9 +398,14 @@ export class Dispatcher {
       livekitDispatchId: null,
       metadata,
       traceparent: requester.traceparent,
-      rankAt: rankAt(createdAt, priority),
+      rankAt: rankAt(scheduledAt ?? createdAt, priority),
       waitingReason: this.#waitingReasonOf(agent),
       participantIdentity: request.participantIdentity ?? null,
+      region: request.region ?? null,
+      oneAgentPerRoom: request.oneAgentPerRoom ?? null,
+      scheduledAt,
+      deadlineAt,
+      ...(requester.ruleMatch === undefined ? {} : { ruleId: requester.ruleMatch.ruleId }),
     };
   }
 
@@ -353,10 +433,9 @@ function participantProblem(
   return participantIdentity === undefined ? "required" : null;
 }
 
-/** Of an agent that only other instances host; its row is ours, so what does not fit is an older version's. */
-function jobTypeOf(descriptor: unknown): JobType {
-  const { jobType } = (descriptor ?? {}) as { jobType?: unknown };
-  return jobType === "participant" || jobType === "publisher" ? jobType : "room";
+/** As it was asked for, so that another try has as long. */
+function deadlineMsOf({ createdAt, scheduledAt, deadlineAt }: DispatchRow): number {
+  return Math.max(1, (deadlineAt ?? createdAt).getTime() - (scheduledAt ?? createdAt).getTime());
 }
 
 function refused(refusal: DispatchRefusal): { ok: false; refusal: DispatchRefusal } {

@@ -52,14 +52,13 @@ export class LiveFollower implements Service {
     }
   }
 
-  /** It waits, or its job is another instance's. */
+  /** It waits, or its job does not run here. */
   #isElsewhere({ view, job, isEnded, isStanding }: LiveDispatch): boolean {
     if (isEnded || isStanding || view.placement === "livekit") return false;
-    const { instanceId, isRunning } = this.#options;
-    return view.state === "queued" || (job !== null && job.instanceId !== instanceId && !isRunning(job.id));
+    return view.state === "queued" || (job !== null && !this.#options.isRunning(job.id));
   }
 
-  /** Only what an other instance did: the rest is known here first. */
+  /** Only what another instance did: the rest is known here first. */
   #isNews(mine: DispatchView, row: DispatchView): boolean {
     const last = row.jobs.at(-1);
     const isOthers = last !== undefined && last.instanceId !== this.#options.instanceId;

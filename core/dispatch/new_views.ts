@@ -18,6 +18,10 @@ export function newDispatchView(
     metadata,
     waitingReason,
     participantIdentity,
+    region = null,
+    oneAgentPerRoom = null,
+    scheduledAt = null,
+    deadlineAt = null,
   } = dispatch;
   const requestedAt = createdAt.toISOString();
   const stages = { requestedAt, assignedAt: null, enteredAt: null, connectedAt: null, readyAt: null, endedAt: null };
@@ -32,6 +36,10 @@ export function newDispatchView(
     origin,
     retryOf,
     participantIdentity,
+    region,
+    oneAgentPerRoom,
+    scheduledAt: scheduledAt?.toISOString() ?? null,
+    deadlineAt: deadlineAt?.toISOString() ?? null,
     metadata: metadata ?? null,
     waitingReason,
     createdAt: requestedAt,

@@ -1,3 +1,5 @@
+import type { ScheduleProblem } from "./schedule.ts";
+
 /** required: of direct placement · unused: by a room agent · chosen_by_livekit: which starts a job for each of them. */
 export type ParticipantProblem = "required" | "unused" | "chosen_by_livekit";
 
@@ -8,7 +10,12 @@ export type DispatchRefusal =
   | { code: "metadata_too_large"; bytes: number; maxBytes: number }
   | { code: "metadata_unchecked"; message: string }
   | { code: "invalid_participant"; agent: string; jobType: string; problem: ParticipantProblem }
+  | { code: "invalid_schedule"; problem: ScheduleProblem }
+  | { code: "rate_limited"; scope: string; retryAfterSeconds: number }
   | { code: "idempotency_key_reused"; dispatchId: string }
+  /** Of a request that wants its agent in the room once. */
+  | { code: "agent_in_room"; agent: string; dispatchId: string }
+  | { code: "rule_done"; ruleId: string }
   | { code: "queue_full"; agent: string; capacity: number; retryAfterSeconds: number }
   | { code: "too_many_waiters"; maxWaiters: number; retryAfterSeconds: number }
   | { code: "not_found"; dispatchId: string }

@@ -5,7 +5,8 @@
  *                                                                         ▲                   │
  *                                                                         └──────failed───────┘  (the pause doubles)
  *
- * While it is open nothing of the agent starts: dispatches wait with the reason `breaker_open`. Half open lets one job try.
+ * While it is open nothing of the agent starts: dispatches wait with the reason `breaker_open`. Half open lets one job try,
+ * and another one when nothing was heard of it for PROBE_WAIT_MS.
  */
 
 export type BreakerState = "closed" | "open" | "half_open";
@@ -46,9 +47,13 @@ export function afterService(breaker: Breaker): Breaker {
   return breaker.state === "closed" && breaker.failures === 0 ? breaker : CLOSED;
 }
 
+/** From a probe's start to the next one, when it has neither served nor failed by then. */
+export const PROBE_WAIT_MS = 30_000;
+
 /** Asks for leave to start a job. A granted probe makes it half open, until that job has served or failed. */
 export function tryStart(breaker: Breaker, now: Date): { mayStart: boolean; breaker: Breaker } {
   if (breaker.state === "closed") return { mayStart: true, breaker };
-  const isDue = breaker.state === "open" && breaker.probeAt !== null && breaker.probeAt <= now;
-  return isDue ? { mayStart: true, breaker: { ...breaker, state: "half_open" } } : { mayStart: false, breaker };
+  if (breaker.probeAt === null || breaker.probeAt > now) return { mayStart: false, breaker };
+  const probeAt = new Date(now.getTime() + PROBE_WAIT_MS);
+  return { mayStart: true, breaker: { ...breaker, state: "half_open", probeAt } };
 }

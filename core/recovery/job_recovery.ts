@@ -15,6 +15,7 @@ import { settlesWithin } from "../lifecycle/supervisor.ts";
 import { uuidTime } from "../lifecycle/uuid.ts";
 import type { JobEnd, JobFailure } from "../runtime/job_end.ts";
 import type { JobPlan } from "../runtime/job_runner.ts";
+import type { BreakerBoard } from "./breaker_board.ts";
 import type { LossRecorder } from "./loss_recorder.ts";
 import type { RecoveryAdvisor } from "./recovery_advisor.ts";
 import { isHuman, lookIntoRoom, olderAttempts, type RoomCalls } from "./room_sight.ts";
@@ -22,6 +23,7 @@ import { isHuman, lookIntoRoom, olderAttempts, type RoomCalls } from "./room_sig
 export interface JobRecoveryOptions {
   advisor: Pick<RecoveryAdvisor, "decide">;
   losses: Pick<LossRecorder, "lost">;
+  breakers: Pick<BreakerBoard, "ended">;
   api: RoomCalls;
   /** Name of the LiveKit server in rows. */
   server: string;
@@ -40,6 +42,7 @@ export class JobRecovery {
 
   /** Never rejects. */
   async decideNext(plan: JobPlan, end: JobEnd, at: Date): Promise<NextStep> {
+    this.#options.breakers.ended(plan, end, at);
     if (isStanding(plan)) return { kind: "none" };
     if (end.outcome !== "failed") return FINAL;
     const { logger } = this.#options;

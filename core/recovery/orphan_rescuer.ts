@@ -124,7 +124,7 @@ export class OrphanRescuer implements Service {
       case "gone":
         return await this.#replace(orphan, there);
       case "over":
-        return await this.#end(orphan, ROOM_OVER, "room_closed", { kind: "final" });
+        return void await this.#end(orphan, ROOM_OVER, "room_closed", { kind: "final" });
       case "serves":
       case "unknown":
         return;

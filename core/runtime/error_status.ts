@@ -14,6 +14,7 @@ const BY_CODE: Readonly<Record<string, ErrorStatus>> = {
   metadata_too_large: "INVALID_REQUEST",
   no_free_slot: "RESOURCE_EXHAUSTED",
   queue_full: "RESOURCE_EXHAUSTED",
+  rate_limited: "RESOURCE_EXHAUSTED",
   too_many_waiters: "RESOURCE_EXHAUSTED",
 };
 

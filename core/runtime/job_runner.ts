@@ -72,7 +72,7 @@ export interface RunningJob {
 export interface JobRunnerOptions extends RecorderOptions {
   pool: Pick<SlotPool, "take" | "turnToTake">;
   limits: JobWatchLimits;
-  /** What becomes of the dispatch of a job that has ended; it ends with it unless this says otherwise. Must not throw. */
+  /** What becomes of the dispatch of a job that has ended; it ends with it unless this says otherwise. */
   decideNext?: (plan: JobPlan, end: JobEnd, at: Date) => Promise<NextStep> | NextStep;
   logger: Logger;
   now?: () => Date;
@@ -226,6 +226,16 @@ export class JobRunner {
     recorder.stage(stage, at);
   }
 
+  /** A decision that can't be made ends the dispatch with its job, rather than leave it without an end. */
+  async #next(plan: JobPlan, end: JobEnd, at: Date, logger: Logger): Promise<NextStep> {
+    try {
+      return await this.#options.decideNext?.(plan, end, at) ?? FINAL;
+    } catch (error) {
+      logger.error("what becomes of the dispatch could not be decided; it ends with its job", { error });
+      return FINAL;
+    }
+  }
+
   /** Record, then tell LiveKit, then tell whoever waits; only the first end counts. */
   async #recordEnd(
     plan: JobPlan,
@@ -235,11 +245,12 @@ export class JobRunner {
     logger: Logger,
   ): Promise<void> {
     const at = this.#now();
-    const next = await this.#options.decideNext?.(plan, end, at) ?? FINAL;
-    await recorder.ended(end, at, next);
+    const next = await this.#next(plan, end, at, logger);
+    const written = await recorder.ended(end, at, next);
     const fields = end.outcome === "failed" ? { kind: end.failure.kind, error: end.failure.message } : {};
     logger.info("job ended", { outcome: end.outcome, endReason: end.endReason, ...fields });
-    listener.ended(end, at, next);
+    // Refused: the job was taken over, and its dispatch goes on without us.
+    listener.ended(end, at, written === "refused" ? { kind: "none" } : next);
     if (!plan.livekit) return;
     if (end.outcome === "failed") {
       await plan.livekit.report("failed", withErrorStatus(end.failure.kind, end.failure.message));

@@ -18,6 +18,9 @@ import { VERSION } from "../config/version.ts";
 import type { Config } from "../config/settings.ts";
 import type { Auth } from "../auth/auth.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
+import { DecisionRecorder } from "../dispatch/decision_recorder.ts";
+import { DispatchLimits } from "../dispatch/dispatch_limits.ts";
+import { ExpirySweep } from "../dispatch/expiry_sweep.ts";
 import { JobStarter } from "../dispatch/job_starter.ts";
 import { jobTracing, tracedDispatch } from "../dispatch/dispatch_trace.ts";
 import { countDispatchChange } from "../dispatch/dispatch_telemetry.ts";
@@ -27,13 +30,17 @@ import { LivekitIntake } from "../dispatch/livekit_intake.ts";
 import { LivekitPlacement } from "../dispatch/livekit_placement.ts";
 import { TerminationCheck } from "../dispatch/termination_check.ts";
 import { QueueClaimer } from "../dispatch/queue_claimer.ts";
+import { RuleBook } from "../dispatch/rules/rule_book.ts";
+import { RuleRunner } from "../dispatch/rules/rule_runner.ts";
 import { StandingDispatches } from "../dispatch/standing_dispatches.ts";
+import { LiveFollower } from "../dispatch/live_follower.ts";
 import type { DataDir } from "../lifecycle/data_dir.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { Supervisor } from "../lifecycle/supervisor.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { LivekitServer } from "../livekit/livekit_server.ts";
+import { happeningOfWebhook } from "../livekit/room_happening.ts";
 import { createServerApi } from "../livekit/server_api.ts";
 import { mintWorkerToken, verifyWebhook, type WebhookVerdict } from "../livekit/tokens.ts";
 import { AgentCatalog } from "../runtime/agent_catalog.ts";
@@ -53,7 +60,8 @@ import { LifecycleWriter } from "../coordination/lifecycle_writer.ts";
 import { Spool } from "../coordination/spool.ts";
 import type { SpooledChange } from "../coordination/spooled_change.ts";
 import { InstancePresence } from "../coordination/instance_presence.ts";
-import { recoverPreviousInstance } from "../coordination/previous_instance.ts";
+import { Leadership } from "../coordination/leadership.ts";
+import { closePreviousInstance } from "../coordination/previous_instance.ts";
 import { FleetUpdates } from "../updates/fleet_updates.ts";
 import { Hub } from "../updates/hub.ts";
 import { JobLogStreams } from "../updates/job_log_stream.ts";
@@ -64,6 +72,7 @@ import { JobMetrics } from "../telemetry/job_metrics.ts";
 import type { Metric } from "../telemetry/metrics.ts";
 import { Sampler } from "../telemetry/sampler.ts";
 import { askLoad, jobsPerProcessOf } from "./agent_facts.ts";
+import { buildRecovery, isAgentGone, type RecoveryParts } from "./build_recovery.ts";
 import { fleetSnapshot } from "./fleet_snapshot.ts";
 import { type DrainEnd, InstanceControl } from "./instance_control.ts";
 import { instanceMetrics } from "./instance_metrics.ts";
@@ -116,6 +125,14 @@ export interface Parts {
   metrics: readonly Metric[];
   jobServices: JobServices;
   standing: StandingDispatches;
+  expiry: ExpirySweep;
+  decisions: DecisionRecorder;
+  ruleBook: RuleBook;
+  ruleRunner: RuleRunner;
+  /** Which instance polls rooms for rules. */
+  ruleLeader: Leadership;
+  recovery: RecoveryParts;
+  follower: LiveFollower;
 }
 
 export interface ControlPlaneOptions {
@@ -209,7 +226,7 @@ export class ControlPlane {
     const writer = new LifecycleWriter({ database, spool, timeoutMs, logger });
     this.#writer = writer;
     await this.#supervisor.add(writer);
-    await recoverPreviousInstance({ database, previousInstanceId: dataDir.previousInstanceId, logger: this.logger });
+    await closePreviousInstance({ database, previousInstanceId: dataDir.previousInstanceId, logger: this.logger });
     await dataDir.recordInstance(this.instanceId);
     await recordAgents(database, catalog);
     await this.auth.attach(database);
@@ -283,12 +300,16 @@ export class ControlPlane {
       : { ready: false, reason: "the database can't be reached" };
   }
 
-  /** Checks a webhook's signature. What they tell is logged; nothing acts on it yet. */
+  /** Checks a webhook's signature and has the rules act on it; the answer does not wait for that. */
   async receiveWebhook(body: string, authorization: string | null): Promise<WebhookVerdict> {
     const { parts } = this;
     if (!parts) return { ok: false, reason: "the control plane is starting" };
     const verdict = await verifyWebhook(parts.livekit.credentials(), { body, authorization });
-    if (verdict.ok) this.logger.debug("webhook", { event: verdict.event.event, room: verdict.event.room?.name });
+    if (!verdict.ok) return verdict;
+    this.logger.debug("webhook", { event: verdict.event.event, room: verdict.event.room?.name });
+    const happening = happeningOfWebhook(verdict.event);
+    if (happening !== null) parts.ruleRunner.tell(happening);
+    if (isAgentGone(verdict.event)) parts.recovery.silentRooms.wake();
     return verdict;
   }
 
@@ -319,10 +340,14 @@ export class ControlPlane {
       processes: config.maxProcesses,
       openFiles: config.maxOpenFiles,
     });
+    const gate = {
+      mayStart: (agent: string) => recovery.breakers.mayStart(agent),
+      started: (agent: string) => recovery.breakers.started(agent),
+    };
     const admission = new Admission(
       config.maxConcurrentJobs,
       (agent) => catalog.find(agent)?.descriptor?.maxJobs ?? Infinity,
-      { limiter, needOfJob: (agent) => resources.needOfJob(jobsPerProcessOf(catalog, agent)) },
+      { limiter, gate, needOfJob: (agent) => resources.needOfJob(jobsPerProcessOf(catalog, agent)) },
     );
     const loadMeter = new LoadMeter({
       calculator: config.loadCalculator,
@@ -340,11 +365,28 @@ export class ControlPlane {
     const spanWriter = new SpanWriter({ database, instanceId, logger });
     const tracer = new DispatchTracer([spanWriter]);
     const jobTypeOf = (agent: string) => catalog.find(agent)?.descriptor?.jobType ?? "room";
+    const recovery: RecoveryParts = buildRecovery({
+      ...{ config, database, instanceId, catalog, api, livekitHealth, logger },
+      previousInstanceId: this.#options.dataDir.previousInstanceId,
+      server: livekit.name,
+      runner: () => runner,
+      connectedForMs: () => this.#presence?.connectedForMs ?? 0,
+      isSpooling: () => writer.isAway,
+      onRetry: (notBefore) => claimer.wakeAt(notBefore),
+    });
+    const decisions = new DecisionRecorder({
+      ...{ database, instanceId, logger },
+      running: () => admission.snapshot().used,
+    });
     const live = new LiveDispatches({
       onChange: (view, change) => {
         try {
           publishDispatchChange(hub, view, change);
+          // What happens elsewhere is counted there.
+          if ((view.jobs.at(-1)?.instanceId ?? instanceId) !== instanceId) return;
           countDispatchChange(jobMetrics, view, change);
+          if (change.kind === "assigned") decisions.placed(view);
+          recovery.dispatchChanged(view, change);
           if (change.kind === "ended") tracer.dispatchEnded(tracedDispatch(view, jobTypeOf, Date.now()));
         } catch (error) {
           // Telling of a change must not stop it.
@@ -356,6 +398,7 @@ export class ControlPlane {
     const runner = new JobRunner({
       ...{ database, writer, actor, logger, pool },
       limits: config,
+      decideNext: (plan, end, at) => recovery.jobs.decideNext(plan, end, at),
     });
     const logStreams = new JobLogStreams({
       ...{ database, instanceId, logs, runner, logger },
@@ -392,6 +435,8 @@ export class ControlPlane {
       tracing: jobTracing(tracer, spanWriter, instanceId),
       attend: (job) => jobServices.attend(job),
       onStandingJobGone: () => standing.wake(),
+      onRetry: (notBefore) => claimer.wakeAt(notBefore),
+      onJoined: (plan) => void recovery.jobs.joined(plan),
       onSlotFreed: wakeQueue,
     });
     const claimer = new QueueClaimer({
@@ -405,6 +450,8 @@ export class ControlPlane {
       pollMs: config.claimPollMs,
       logger,
     });
+    const isRunning = (jobId: string) => runner.find(jobId) !== null;
+    const follower = new LiveFollower({ database, live, instanceId, isRunning, logger });
     const server = livekit.name;
     const { maxMetadataBytes, queueCapacity, maxWaiters } = config;
     const dispatcher = new Dispatcher({
@@ -424,6 +471,19 @@ export class ControlPlane {
       },
       ...{ maxMetadataBytes, queueCapacity, maxWaiters },
       health: livekitHealth,
+      wakeQueueAt: (at) => claimer.wakeAt(at),
+      limits: new DispatchLimits({
+        global: { burst: config.rateGlobalBurst, perSecond: config.rateGlobalPerSecond },
+        room: { burst: config.rateRoomBurst, perSecond: config.rateRoomPerSecond },
+        key: { burst: config.rateKeyBurst, perSecond: config.rateKeyPerSecond },
+      }),
+    });
+    const expiry = new ExpirySweep({ ...{ database, instanceId, live, runner, placement, standing, logger } });
+    const ruleBook = new RuleBook({ database, catalog, maxMetadataBytes });
+    const ruleLeader = new Leadership({ ...{ database, instanceId, logger }, work: "rules" });
+    const ruleRunner = new RuleRunner({
+      ...{ database, catalog, dispatcher, api, server, logger },
+      ...{ book: ruleBook, leader: ruleLeader, pollMs: config.rulesPollMs },
     });
     const intake = new LivekitIntake({
       database,
@@ -458,7 +518,10 @@ export class ControlPlane {
       childPids,
       onSample: (sample) => hub.publish("load", "load", sample),
     });
-    const overview = new OverviewReader({ ...watched, database, catalog, resources, sampler });
+    const overview = new OverviewReader({
+      ...{ ...watched, database, catalog, resources, sampler },
+      breakers: recovery.breakers,
+    });
     const rooms = new RoomWatch({
       ...{ livekit, database, hub, logger },
       requestTimeoutMs: config.livekitRequestTimeoutMs,
@@ -468,6 +531,8 @@ export class ControlPlane {
     const running = { database, livekit, agents: () => catalog.snapshot() };
     const metrics = instanceMetrics({
       ...{ jobMetrics, admission, pool, workers, livekitHealth, hub },
+      lossMetrics: recovery.losses.metrics,
+      breakers: recovery.breakers,
       queueDepth: () => sampler.latest?.queue ?? [],
       spansDropped: () => spanWriter.dropped,
     });
@@ -506,6 +571,11 @@ export class ControlPlane {
       metrics,
       jobServices,
       standing,
+      expiry,
+      decisions,
+      ...{ ruleBook, ruleRunner, ruleLeader },
+      recovery,
+      follower,
     };
   }
 
@@ -546,6 +616,12 @@ export class ControlPlane {
         parts.rooms,
         parts.counts,
         parts.standing,
+        parts.expiry,
+        parts.decisions,
+        parts.ruleLeader,
+        parts.ruleRunner,
+        parts.follower,
+        ...parts.recovery.services,
       ]
     ) {
       await this.#supervisor.add(service);

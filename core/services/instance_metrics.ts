@@ -1,6 +1,7 @@
 /** All metrics of this instance, in the order of `/metrics`. Names with `livekit_agent_` are those of mission.md G3. */
 import type { Admission } from "../capacity/admission.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
+import type { BreakerBoard } from "../recovery/breaker_board.ts";
 import type { SlotPool } from "../runtime/slot_pool.ts";
 import type { JobMetrics } from "../telemetry/job_metrics.ts";
 import { Gauge, type Metric } from "../telemetry/metrics.ts";
@@ -14,10 +15,14 @@ export interface MetricSources {
   workers: WorkerFleet;
   livekitHealth: LivekitHealth;
   hub: Hub;
+  lossMetrics: readonly Metric[];
+  breakers: Pick<BreakerBoard, "list">;
   /** Per agent, as the last sample saw it. */
   queueDepth: () => { agent: string; depth: number }[];
   spansDropped: () => number;
 }
+
+const OPENNESS = { closed: 0, half_open: 0.5, open: 1 } as const;
 
 export function instanceMetrics(sources: MetricSources): Metric[] {
   const { jobMetrics, admission, pool, workers, livekitHealth, hub } = sources;
@@ -25,6 +30,12 @@ export function instanceMetrics(sources: MetricSources): Metric[] {
   const gauge = (name: string, help: string, values: Gauge["values"]) => new Gauge(name, help, values);
   return [
     ...jobMetrics.metrics,
+    ...sources.lossMetrics,
+    gauge(
+      "greenroom_breaker_open",
+      "1 while the crash breaker of an agent is open, 0.5 while it is half open.",
+      () => sources.breakers.list().map(({ agent, state }) => ({ labels: { agent }, value: OPENNESS[state] })),
+    ),
     gauge("livekit_agent_active_jobs", "Slots in use.", () => {
       const agents = new Set([
         ...workers.list().map(({ agent }) => agent),

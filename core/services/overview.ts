@@ -1,9 +1,10 @@
 /**
  * What the Overview page shows, as one answer. Read at most once a second however many look (viewers in between get the
- * same answer), in five small statements.
+ * same answer), in six small statements.
  */
 import type { Database } from "../../db/client.ts";
 import { listAgentRows } from "../../db/agents.ts";
+import { summarizeLosses } from "../../db/losses.ts";
 import { COUNT_CAP, countEndedJobs, countQueued, listLiveInstances, readyLatency } from "../../db/overview.ts";
 import type { Admission } from "../capacity/admission.ts";
 import { headroomOf } from "../capacity/headroom.ts";
@@ -11,6 +12,7 @@ import type { ResourceMonitor } from "../capacity/resource_monitor.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { AgentCatalog } from "../runtime/agent_catalog.ts";
 import type { SlotPool } from "../runtime/slot_pool.ts";
+import type { BreakerBoard } from "../recovery/breaker_board.ts";
 import { findProblems } from "../telemetry/problems.ts";
 import type { Sampler } from "../telemetry/sampler.ts";
 import type { WorkerFleet } from "../worker/worker_fleet.ts";
@@ -25,6 +27,7 @@ export interface OverviewSources {
   workers: WorkerFleet;
   livekitHealth: LivekitHealth;
   sampler: Sampler;
+  breakers: Pick<BreakerBoard, "list">;
 }
 
 const FRESH_MS = 1_000;
@@ -64,12 +67,13 @@ async function readOverview(sources: OverviewSources, now: Date) {
   const hourAgo = new Date(now.getTime() - HOUR_MS);
   const startedAtMs = performance.now();
   const { reads } = database;
-  const [queue, instances, ended, ready, agentRows] = await Promise.all([
+  const [queue, instances, ended, ready, agentRows, losses] = await Promise.all([
     countQueued(reads),
     listLiveInstances(reads, new Date(now.getTime() - SAMPLE_FRESH_MS), MAX_INSTANCES),
     countEndedJobs(reads, hourAgo),
     readyLatency(reads, hourAgo, LATENCY_SAMPLES),
     listAgentRows(reads),
+    summarizeLosses(reads, hourAgo),
   ]);
   const databaseMs = performance.now() - startedAtMs;
   const slots = admission.snapshot();
@@ -102,6 +106,8 @@ async function readOverview(sources: OverviewSources, now: Date) {
     },
     lastHour: { ...ended, isCapped: ended.failed >= COUNT_CAP },
     ready: { ...ready, windowMs: HOUR_MS },
+    /** Of the last hour. */
+    losses,
     instances: instances.map((row) => ({
       ...row,
       isThisOne: row.id === sources.instanceId,
@@ -127,6 +133,7 @@ async function readOverview(sources: OverviewSources, now: Date) {
       queue,
       slots,
       lanes,
+      breakers: sources.breakers.list(),
       instances,
       databaseMs: sampler.latest ? sampler.latest.databaseMs : databaseMs,
       lastHour: ended,

@@ -75,6 +75,8 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
 async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logger): Promise<void> {
   const startedAtMs = performance.now();
   const { config } = loaded;
+  let built: ControlPlane | null = null;
+  const stopped = stopOnSignals(() => built, logger);
   logger.info(`Greenroom ${VERSION} is starting`, { pid: Deno.pid, dataDir: config.dataDir, agents: config.agentsDir });
   const dataDir = await openDataDir(config.dataDir);
   const { key, source } = await adminKey(loaded, dataDir);
@@ -90,8 +92,8 @@ async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logg
     webhookUrl: () => webhookUrl,
     isDevelopment: options.serve !== undefined,
   });
+  built = controlPlane;
   options.onControlPlane(controlPlane);
-  const stopped = stopOnSignals(controlPlane, logger);
   let server: HttpServer | null = null;
   const starting = (async () => {
     server = await openServer(options, config, logger);
@@ -137,11 +139,13 @@ async function openServer({ loadHandler, serve }: ProgramOptions, config: Config
 }
 
 /** The first signal drains, the second ends running jobs now. `exitCode` resolves when all is stopped. */
-function stopOnSignals(controlPlane: ControlPlane, logger: Logger) {
+function stopOnSignals(built: () => ControlPlane | null, logger: Logger) {
   const { promise: exitCode, resolve } = Promise.withResolvers<number>();
   let signals = 0;
   const onSignal = () => {
     signals += 1;
+    const controlPlane = built();
+    if (controlPlane === null) return Deno.exit(0);
     if (signals > 1) return controlPlane.forceStop();
     const running = controlPlane.parts?.runner.count ?? 0;
     logger.info(running > 0 ? "stopping when running jobs have ended; a second signal ends them now" : "stopping", {

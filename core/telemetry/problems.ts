@@ -28,6 +28,8 @@ export interface ProblemFacts {
     isAdmitting: boolean;
     limits: readonly { resource: string; used: number | null; limit: number; isReached: boolean }[];
   };
+  /** Crash breakers that are not closed. */
+  breakers: readonly { agent: string; state: string; failures: number; reason: string | null }[];
   lanes: readonly { agent: string; lastError: string | null }[];
   instances: readonly { id: string; hostname: string; heartbeatAgeMs: number }[];
   databaseMs: number | null;
@@ -49,12 +51,23 @@ export function findProblems(facts: ProblemFacts): Problem[] {
     ...databaseProblems(facts),
     ...instanceProblems(facts),
     ...agentProblems(facts),
+    ...breakerProblems(facts),
     ...workerProblems(facts),
     ...capacityProblems(facts),
     ...limitProblems(facts),
     ...failureProblems(facts),
   ];
   return found.sort((a, b) => Number(a.severity !== "error") - Number(b.severity !== "error"));
+}
+
+function breakerProblems({ breakers }: ProblemFacts): Problem[] {
+  return breakers.filter(({ state }) => state !== "closed").map(({ agent, failures, reason }) => ({
+    code: "agent_crash_loop",
+    severity: "error",
+    subject: agent,
+    message: `Agent ${agent} crashed ${failures} times in a row (${reason ?? "no reason known"}): its dispatches wait.`,
+    remedy: "Fix what its last failures say; one job tries from time to time, and when it serves all go on.",
+  }));
 }
 
 function livekitProblems({ livekit }: ProblemFacts): Problem[] {

@@ -37,3 +37,7 @@ export const logLevel = pgEnum("log_level", LOG_LEVELS);
 export const ROLES = ["viewer", "operator", "admin"] as const;
 export type Role = typeof ROLES[number];
 export const role = pgEnum("role", ROLES);
+
+/** What a request does when its agent is in the room already. */
+export const ONE_AGENT_PER_ROOM = ["refuse", "reuse"] as const;
+export type OneAgentPerRoom = typeof ONE_AGENT_PER_ROOM[number];

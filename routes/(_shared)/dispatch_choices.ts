@@ -18,6 +18,7 @@ export async function agentChoices(parts: Parts): Promise<AgentChoice[]> {
     metadataSchema: (descriptor as { metadataSchema?: Record<string, unknown> | null } | null)?.metadataSchema ?? null,
     free,
     warm: slots?.warm ?? 0,
+    jobType: (descriptor as { jobType?: AgentChoice["jobType"] } | null)?.jobType ?? "room",
     usualReadyMs: usual.get(name) ?? null,
   }));
 }

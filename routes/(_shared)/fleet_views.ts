@@ -2,12 +2,13 @@
 import { listAgentRows } from "../../db/agents.ts";
 import { type InstanceCall, listCallsOfClosedInstances } from "../../db/instance_calls.ts";
 import { findInstance, type InstanceRow, listInstances } from "../../db/instances.ts";
+import type { Breaker } from "../../core/recovery/crash_breaker.ts";
 import type { Parts } from "../../core/services/control_plane.ts";
 
 const MAX_INSTANCES = 200;
 
 /** Agents that this instance hosts, then those that the fleet has seen but this instance does not host. */
-export async function agentsView({ catalog, database, admission, pool }: Parts) {
+export async function agentsView({ catalog, database, admission, pool, recovery }: Parts) {
   const hosted = catalog.list();
   const slots = pool.snapshot();
   const names = new Set(hosted.map((agent) => agent.name));
@@ -24,6 +25,7 @@ export async function agentsView({ catalog, database, admission, pool }: Parts) 
       running: admission.usedBy(agent.name),
       free: admission.freeFor(agent.name),
       slots: slots.find((lane) => lane.agent === agent.name) ?? null,
+      breaker: breakerView(recovery.breakers.of(agent.name)),
     })),
     ...others.map((row) => ({
       name: row.name,
@@ -36,8 +38,19 @@ export async function agentsView({ catalog, database, admission, pool }: Parts) 
       running: null,
       free: 0,
       slots: null,
+      breaker: breakerView(recovery.breakers.of(row.name)),
     })),
   ];
+}
+
+/** An agent's crash breaker. */
+export function breakerView({ state, failures, reason, openedAt, probeAt }: Breaker) {
+  return {
+    ...{ state, failures, reason },
+    openedAt: openedAt?.toISOString() ?? null,
+    /** When one job may try. */
+    probeAt: probeAt?.toISOString() ?? null,
+  };
 }
 
 /** This instance's workers, with the state of each connection. */
@@ -63,7 +76,7 @@ export function workersView({ workers, instanceId }: Parts) {
 export async function instancesView(parts: Parts) {
   const [rows, calls] = await Promise.all([
     listInstances(parts.database, MAX_INSTANCES),
-    listCallsOfClosedInstances(parts.database),
+    listCallsOfClosedInstances(parts.database, parts.instanceId),
   ]);
   return rows.map((row) => instanceView(parts, row, calls));
 }
@@ -71,13 +84,15 @@ export async function instancesView(parts: Parts) {
 /** One of them; null when there is none. */
 export async function findInstanceView(parts: Parts, id: string) {
   const row = await findInstance(parts.database, id);
-  return row && instanceView(parts, row, await listCallsOfClosedInstances(parts.database));
+  return row && instanceView(parts, row, await listCallsOfClosedInstances(parts.database, parts.instanceId));
 }
 
 function instanceView(parts: Parts, { drainDeadlineAt, ...row }: InstanceRow, calls: readonly InstanceCall[]) {
   const { admission, pool, control, livekitHealth } = parts;
   const isThisOne = row.id === parts.instanceId;
-  const { cordonedAt, by, drain } = isThisOne ? control.status() : { cordonedAt: row.cordonedAt, by: null, drain: null };
+  const { cordonedAt, by, drain } = isThisOne
+    ? control.status()
+    : { cordonedAt: row.cordonedAt, by: null, drain: null };
   const deadlineAt = isThisOne ? drain?.deadlineAt : row.endedAt === null ? drainDeadlineAt : null;
   const left = calls.filter(({ instanceId }) => instanceId === row.id)
     .map(({ jobId, dispatchId, agent, room, since }) => ({ jobId, dispatchId, agent, room, since }));

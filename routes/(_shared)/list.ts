@@ -18,6 +18,13 @@ const text = (maxChars: number) =>
 const filters = { agent: text(64), room: text(256) };
 
 export const auditListQuerySchema = z.strictObject(page);
+export const lossListQuerySchema = z.strictObject({
+  ...page,
+  agent: filters.agent,
+  dispatchId: z.uuid().optional(),
+});
+/** All rules fit one page. */
+export const ruleListQuerySchema = z.strictObject({ room: text(256) });
 export const dispatchListQuerySchema = z.strictObject({
   ...page,
   ...filters,

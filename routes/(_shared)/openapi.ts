@@ -2,10 +2,20 @@
 import { z } from "zod";
 import { ROLES } from "../../db/schema/states.ts";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from "zod-openapi";
+import { explanationSchema } from "../../core/dispatch/dispatch_explanation.ts";
 import { dispatchRequestSchema, retryRequestSchema, waitQuerySchema } from "../../core/dispatch/dispatch_request.ts";
 import { dispatchViewSchema, jobDetailsSchema, jobViewSchema } from "../../core/dispatch/dispatch_view.ts";
+import { ruleChangeSchema, ruleRequestSchema, ruleViewSchema } from "../../core/dispatch/rules/rule_schema.ts";
 import { drainRequestSchema } from "./instance_actions.ts";
-import { auditListQuerySchema, dispatchListQuerySchema, jobListQuerySchema, logListQuerySchema } from "./list.ts";
+import {
+  auditListQuerySchema,
+  dispatchListQuerySchema,
+  jobListQuerySchema,
+  logListQuerySchema,
+  lossListQuerySchema,
+  ruleListQuerySchema,
+} from "./list.ts";
+import { lossViewSchema } from "./loss_views.ts";
 import { keyRequestSchema, keyViewSchema, newKeyViewSchema } from "./key_views.ts";
 import { checkReport, roomView, settingsReport } from "./operation_schemas.ts";
 import { problemSchema } from "./problem.ts";
@@ -81,7 +91,7 @@ export function openapiDocument(version: string) {
       "/api/v1/dispatches": {
         post: operation("Ask for an agent in a room", {
           "201": json(dispatchViewSchema, "Stored and, if waited for, reached."),
-          "200": json(dispatchViewSchema, "The dispatch that the idempotency key stands for."),
+          "200": json(dispatchViewSchema, "The dispatch that the idempotency key or oneAgentPerRoom stands for."),
         }, { requestParams: { query: waitQuerySchema }, ...body(dispatchRequestSchema) }),
         get: operation("Dispatches, newest first", { "200": pageOf(dispatchViewSchema, "A page.") }, {
           requestParams: { query: dispatchListQuerySchema },
@@ -110,6 +120,11 @@ export function openapiDocument(version: string) {
         get: operation("What happens to a dispatch, from its request to its end, as server-sent events", {
           "200": eventStream,
           "204": { description: "It has ended and the client, which sent Last-Event-ID, has seen that." },
+        }, { requestParams: { path: id } }),
+      },
+      "/api/v1/dispatches/{id}/explain": {
+        get: operation("Why each job was placed where it was, or why the dispatch waits", {
+          "200": json(explanationSchema, "The instances that came into question, and what spoke against each."),
         }, { requestParams: { path: id } }),
       },
       "/api/v1/dispatches/{id}/trace": {
@@ -215,10 +230,39 @@ export function openapiDocument(version: string) {
           requestParams: { path: id, query: profileQuerySchema },
         }),
       },
+      "/api/v1/recovery": {
+        get: operation("Orphaned jobs that this instance watches, crash breakers, and the last hour's losses", {
+          "200": json(anything, "Now."),
+        }),
+      },
+      "/api/v1/losses": {
+        get: operation("Agents lost in their rooms, newest first, with the dead air", {
+          "200": pageOf(lossViewSchema, "A page."),
+        }, { requestParams: { query: lossListQuerySchema } }),
+      },
       "/api/v1/audit": {
         get: operation("Who asked for which write, newest first (admin)", { "200": pageOf(auditRow, "A page.") }, {
           requestParams: { query: auditListQuerySchema },
         }),
+      },
+      "/api/v1/rules": {
+        get: operation("Rules, oldest first; those that fit a room's name if asked", {
+          "200": pageOf(ruleViewSchema, "All."),
+        }, { requestParams: { query: ruleListQuerySchema } }),
+        post: operation(
+          "Make a rule: an agent for rooms, or for participants, that fit (operator)",
+          { "201": json(ruleViewSchema, "The rule. It acts on what begins from now on.") },
+          body(ruleRequestSchema),
+        ),
+      },
+      "/api/v1/rules/{id}": {
+        get: operation("One rule", { "200": json(ruleViewSchema, "The rule.") }, { requestParams: { path: id } }),
+        patch: operation("Change a rule, or enable or disable it (operator)", {
+          "200": json(ruleViewSchema, "The rule as it is now."),
+        }, { requestParams: { path: id }, ...body(ruleChangeSchema) }),
+        delete: operation("Delete a rule; its dispatches go on (operator)", {
+          "200": json(ruleViewSchema, "It was this."),
+        }, { requestParams: { path: id } }),
       },
       "/api/v1/keys": {
         get: operation("API keys beside the admin key, newest first (admin)", { "200": pageOf(keyViewSchema, "All.") }),

@@ -2,6 +2,7 @@
 import type { RequestResult } from "../../core/dispatch/dispatcher.ts";
 import type { DispatchView } from "../../core/dispatch/dispatch_view.ts";
 import type { DispatchRefusal, ParticipantProblem } from "../../core/dispatch/refusal.ts";
+import type { ScheduleProblem } from "../../core/dispatch/schedule.ts";
 import { waitingProblem } from "./waiting_reason.ts";
 import { problem } from "./problem.ts";
 
@@ -18,6 +19,20 @@ const PARTICIPANT_PROBLEMS: Record<ParticipantProblem, { detail: string; remedy:
     detail: "with placement livekit the server starts a job for each participant, and none can be named.",
     remedy: 'Leave participantIdentity out, or use placement "direct".',
   },
+};
+
+const SCHEDULE_PROBLEMS: Record<ScheduleProblem, { detail: string; remedy: string }> = {
+  too_far: { detail: "scheduledAt is more than 30 days ahead.", remedy: "Ask for it again when it is closer." },
+  with_livekit: {
+    detail: "LiveKit's server can't place a dispatch later.",
+    remedy: 'Use placement "direct", or leave scheduledAt out.',
+  },
+};
+
+const RATE_LIMITS: Readonly<Record<string, string>> = {
+  global: "the instance's limit",
+  room: "the room's limit",
+  key: "the API key's limit",
 };
 
 export function refusalProblem(refusal: DispatchRefusal): Response {
@@ -72,6 +87,32 @@ export function refusalProblem(refusal: DispatchRefusal): Response {
         errors: [{ path: "participantIdentity", message: detail }],
       });
     }
+    case "invalid_schedule": {
+      const { detail, remedy } = SCHEDULE_PROBLEMS[refusal.problem];
+      const errors = [{ path: "scheduledAt", message: detail }];
+      return problem({ status: 422, code: refusal.code, title: "It can't be scheduled so", detail, remedy, errors });
+    }
+    case "rate_limited": {
+      const limit = RATE_LIMITS[refusal.scope] ?? "its limit";
+      return problem({
+        status: 429,
+        code: refusal.code,
+        title: "Too many new dispatches",
+        detail: `New dispatches come faster than ${limit} allows.`,
+        remedy: "Send it again after Retry-After, or raise the limit (GREENROOM_RATE_…, see the settings).",
+        members: { scope: refusal.scope },
+        headers: { "retry-after": String(refusal.retryAfterSeconds) },
+      });
+    }
+    case "agent_in_room":
+      return problem({
+        status: 409,
+        code: refusal.code,
+        title: "The agent is in the room already",
+        detail: `Dispatch ${refusal.dispatchId} keeps agent "${refusal.agent}" in this room.`,
+        remedy: 'Use that dispatch (oneAgentPerRoom "reuse" answers with it), or cancel it first.',
+        members: { dispatchId: refusal.dispatchId },
+      });
     case "idempotency_key_reused":
       return problem({
         status: 409,
@@ -80,6 +121,14 @@ export function refusalProblem(refusal: DispatchRefusal): Response {
         detail: `The key belongs to dispatch ${refusal.dispatchId}, whose request was different.`,
         remedy: "Use a new key for a new request; send the same body to get the same dispatch.",
         members: { dispatchId: refusal.dispatchId },
+      });
+    case "rule_done":
+      return problem({
+        status: 409,
+        code: refusal.code,
+        title: "The rule has acted on this already",
+        detail: `Rule ${refusal.ruleId} has a dispatch for it, or is disabled or gone.`,
+        remedy: "Nothing is to be done.",
       });
     case "queue_full":
       return problem({

@@ -16,6 +16,14 @@ const WAITING: Record<string, { detail: string; remedy: string }> = {
     detail: "The agent is still being loaded.",
     remedy: "Wait a moment; the dispatch then runs by itself.",
   },
+  breaker_open: {
+    detail: "The agent crashed too often in a row: nothing of it starts until one job that tries has served.",
+    remedy: "Look at its last failures (GET /api/v1/agents, `breaker`) and fix it; the dispatch runs by itself then.",
+  },
+  retrying: {
+    detail: "Its job failed, and another attempt waits for its time or for a slot.",
+    remedy: "See the jobs of the dispatch for what failed; it goes on by itself.",
+  },
   livekit_unreachable: {
     detail: "The LiveKit server can't be reached.",
     remedy: "Check LIVEKIT_URL and the server (GET /health says what was seen); the dispatch runs when it is back.",
@@ -73,6 +81,13 @@ function explain(dispatch: DispatchView): { code: string; detail: string; remedy
         detail: "LiveKit's server has not assigned the job yet.",
         remedy:
           "See GET /api/v1/workers for the state of the agent's worker; placement direct does not need the server's choice.",
+      };
+    }
+    if (dispatch.scheduledAt !== null && Date.parse(dispatch.scheduledAt) > Date.now()) {
+      return {
+        code: "scheduled",
+        detail: `It starts at ${dispatch.scheduledAt}, as it was asked for.`,
+        remedy: "Ask with wait=none, and follow it later.",
       };
     }
     const reason = dispatch.waitingReason;

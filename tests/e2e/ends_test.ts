@@ -7,7 +7,12 @@ let greenroom: Greenroom;
 Deno.test.beforeAll(async () => {
   greenroom = await Greenroom.start({
     agents: ["echo", "exits", "overruns", "shuts_down", "spins", "talks", "throws"],
-    env: { GREENROOM_WARM_SLOTS: "0", MAX_CONCURRENT_JOBS: "2", GREENROOM_SHUTDOWN_GRACE_MS: "500" },
+    env: {
+      GREENROOM_WARM_SLOTS: "0",
+      MAX_CONCURRENT_JOBS: "2",
+      GREENROOM_SHUTDOWN_GRACE_MS: "500",
+      GREENROOM_RECOVERY_MAX_ATTEMPTS: "1",
+    },
   });
 });
 Deno.test.afterAll(() => greenroom?.stop());

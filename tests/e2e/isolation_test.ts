@@ -19,6 +19,8 @@ Deno.test.beforeAll(async () => {
       GREENROOM_MAX_LOG_LINES_PER_JOB: String(MAX_LOG_LINES),
       GREENROOM_SHUTDOWN_GRACE_MS: "500",
       GREENROOM_INLINE_AGENTS: "inline_echo",
+      GREENROOM_RECOVERY_MAX_ATTEMPTS: "1",
+      GREENROOM_BREAKER_THRESHOLD: "0",
     },
   });
   const { status } = await greenroom.dispatch({ agent: "echo", room: "healthy" });

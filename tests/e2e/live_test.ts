@@ -5,7 +5,10 @@ import { Greenroom } from "../support/greenroom.ts";
 
 let greenroom: Greenroom;
 Deno.test.beforeAll(async () => {
-  greenroom = await Greenroom.start({ agents: ["echo", "throws", "talks", "traces"] });
+  greenroom = await Greenroom.start({
+    agents: ["echo", "throws", "talks", "traces"],
+    env: { GREENROOM_RECOVERY_MAX_ATTEMPTS: "1" },
+  });
   await greenroom.logged("registered with LiveKit");
 });
 Deno.test.afterAll(() => greenroom?.stop());

@@ -14,6 +14,7 @@ Deno.test.beforeAll(async () => {
     livekit,
     env: {
       GREENROOM_WARM_SLOTS: "0",
+      GREENROOM_RECOVERY_MAX_ATTEMPTS: "1",
       GREENROOM_SHUTDOWN_GRACE_MS: "1500",
       GREENROOM_NEVER_CONNECTED_MS: "500",
       GREENROOM_NEVER_READY_MS: "500",

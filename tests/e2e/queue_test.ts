@@ -1,5 +1,6 @@
 /** What happens when there are more dispatches than slots: three jobs run, two dispatches wait, the next is refused. */
 import assert from "node:assert/strict";
+import { eventually } from "../support/eventually.ts";
 import { type Answer, Greenroom } from "../support/greenroom.ts";
 
 const MAX_JOBS = 3;
@@ -65,6 +66,36 @@ Deno.test("wait=ready with onWaitTimeout=cancel cancels the dispatch when the wa
   assert.equal(status, 504);
   assert.equal(body.dispatch.state, "cancelled");
   assert.equal((await greenroom.get(`/api/v1/dispatches/${body.dispatch.id}`)).state, "cancelled");
+});
+
+Deno.test("explain says why a dispatch waits, and why one that runs was placed where it was", async () => {
+  const { body: { id } } = await greenroom.dispatch({ agent: "echo", room: "why" }, "");
+  const { waiting } = await greenroom.get(`/api/v1/dispatches/${id}/explain`);
+  const [candidate] = waiting.candidates;
+  assert.equal(waiting.nearestMiss, candidate.instanceId);
+  assert.deepEqual([candidate.running, candidate.maxJobs, candidate.isHosting], [MAX_JOBS, MAX_JOBS, true]);
+  assert.equal(candidate.refusal, "instance_full");
+  await cancel(id);
+  const placed = await eventually(async () => {
+    const { placements, waiting } = await greenroom.get(`/api/v1/dispatches/${running[2]?.body.id}/explain`);
+    assert.equal(waiting, null);
+    return placements[0];
+  });
+  assert.equal(placed.instanceId, candidate.instanceId);
+  assert.match(placed.why, /had a free slot/);
+  assert.equal(placed.candidates[0].refusal, null);
+  const unknown = await greenroom.call("GET", `/api/v1/dispatches/${crypto.randomUUID()}/explain`);
+  assert.deepEqual([unknown.status, unknown.body.code], [404, "not_found"]);
+});
+
+Deno.test("a dispatch without a free slot expires at its deadline, and wait=ready says so with 502", async () => {
+  const { status, body } = await greenroom.dispatch(
+    { agent: "echo", room: "hasty", deadlineMs: 200 },
+    "wait=ready&waitMs=60000",
+  );
+  assert.deepEqual([status, body.code, body.dispatch.state], [502, "dispatch_expired", "expired"]);
+  assert.match(body.detail, /no slot was free/);
+  assert.equal((await greenroom.get(`/api/v1/dispatches/${body.dispatch.id}`)).state, "expired");
 });
 
 Deno.test("POST answers 429 with Retry-After, and stores nothing, when the agent's queue is full", async () => {

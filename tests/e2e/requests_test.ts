@@ -112,6 +112,42 @@ Deno.test("many requests at once with one idempotency key make one dispatch", as
   assert.equal((await greenroom.get("/api/v1/jobs?room=race")).items.length, 1);
 });
 
+Deno.test("a dispatch that is scheduled waits for its time and then runs; one that is too far ahead is refused", async () => {
+  const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+  const ahead = { agent: "echo", room: "r", scheduledAt: at(31 * 86_400_000) };
+  assert.deepEqual(refusalOf(await greenroom.dispatch(ahead)), {
+    status: 422,
+    code: "invalid_schedule",
+    fields: ["scheduledAt"],
+  });
+  const scheduledAt = at(1_500);
+  const { body } = await greenroom.dispatch({ agent: "echo", room: "later", scheduledAt }, "wait=none");
+  assert.deepEqual([body.state, body.scheduledAt], ["queued", scheduledAt]);
+  const { stages } = await greenroom.dispatchIn(["running"], body.id);
+  assert.ok(stages.assignedAt >= scheduledAt);
+});
+
+Deno.test("an agent that may be in a room once is refused with 409 there, or the one that is there is the answer", async () => {
+  const once = { agent: "echo", room: "single" };
+  const first = await greenroom.dispatch({ ...once, oneAgentPerRoom: "reuse" });
+  assert.equal(first.status, 201);
+  const refused = await greenroom.dispatch({ ...once, oneAgentPerRoom: "refuse" });
+  assert.deepEqual(refusalOf(refused), { status: 409, code: "agent_in_room", fields: [] });
+  assert.equal(refused.body.dispatchId, first.body.id);
+  const again = await greenroom.dispatch({ ...once, oneAgentPerRoom: "reuse" });
+  assert.deepEqual([again.status, again.body.id], [200, first.body.id]);
+});
+
+Deno.test("requests for one room beyond its burst are refused with 429 and Retry-After", async () => {
+  const wrong = { agent: "picky", room: "r", metadata: { mode: 1 } };
+  const answers = await Promise.all(Array.from({ length: 40 }, () => greenroom.dispatch(wrong)));
+  const limited = answers.filter(({ status }) => status === 429);
+  assert.ok(limited.length > 0 && limited.length <= 30);
+  assert.deepEqual(refusalOf(limited[0]!), { status: 429, code: "rate_limited", fields: [] });
+  assert.equal(limited[0]?.headers.get("retry-after"), "1");
+  assert.equal((await greenroom.dispatch({ agent: "echo", room: "unconcerned" }, "wait=none")).status, 201);
+});
+
 Deno.test("nothing that was refused is stored", async () => {
   const { items } = await greenroom.get("/api/v1/dispatches?room=r");
   assert.deepEqual(items, []);

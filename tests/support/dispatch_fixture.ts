@@ -5,6 +5,8 @@
 import { Admission } from "../../core/capacity/admission.ts";
 import type { ResourceLimiter } from "../../core/capacity/resource_limiter.ts";
 import { Dispatcher, type Requester, type WaitFor } from "../../core/dispatch/dispatcher.ts";
+import type { DispatchLimits } from "../../core/dispatch/dispatch_limits.ts";
+import { ExpirySweep } from "../../core/dispatch/expiry_sweep.ts";
 import { JobStarter } from "../../core/dispatch/job_starter.ts";
 import { LiveDispatches } from "../../core/dispatch/live_dispatches.ts";
 import { LivekitPlacement } from "../../core/dispatch/livekit_placement.ts";
@@ -18,6 +20,7 @@ import type { AgentCatalog, AgentEntry } from "../../core/runtime/agent_catalog.
 import type { JobEnd } from "../../core/runtime/job_end.ts";
 import type { JobListener, JobPlan, JobRunner, RunningJob } from "../../core/runtime/job_runner.ts";
 import { LogWriter } from "../../core/runtime/log_writer.ts";
+import type { CancelReason } from "../../core/runtime/messages.ts";
 import { uuidv7 } from "../../core/lifecycle/uuid.ts";
 import type { Database } from "../../db/client.ts";
 
@@ -39,7 +42,7 @@ export class HeldJobs {
       release();
       gone.resolve(how);
     };
-    const cancel = () => end({ outcome: "cancelled", endReason: "cancelled" });
+    const cancel = (reason: CancelReason) => end({ outcome: "cancelled", endReason: reason });
     const job: RunningJob = { plan, gone: gone.promise, cancel, send: () => false, listen: () => () => {} };
     this.#held.set(plan.key.jobId, { job, end });
     return job;
@@ -64,6 +67,7 @@ export interface DispatchFixture {
   instanceId: string;
   dispatcher: Dispatcher;
   claimer: QueueClaimer;
+  expiry: ExpirySweep;
   admission: Admission;
   live: LiveDispatches;
   jobs: HeldJobs;
@@ -78,6 +82,7 @@ export interface FixtureOptions {
   queueCapacity?: number;
   maxWaiters?: number;
   limiter?: ResourceLimiter;
+  limits?: DispatchLimits;
   logger?: Logger;
 }
 
@@ -130,9 +135,12 @@ export function dispatchFixture(database: Database, options: FixtureOptions = {}
   const dispatcher = new Dispatcher({
     ...{ database, instanceId, catalog, admission, runner, starter, live, health, placement, wakeQueue, logger },
     ...{ server: "local", maxMetadataBytes: 65_536, queueCapacity, maxWaiters: options.maxWaiters ?? 10 },
+    wakeQueueAt: (at) => claimer.wakeAt(at),
+    ...(options.limits && { limits: options.limits }),
   });
+  const expiry = new ExpirySweep({ database, instanceId, live, runner, placement, logger });
   return {
-    ...{ instanceId, dispatcher, claimer, admission, live, jobs, agents },
+    ...{ instanceId, dispatcher, claimer, expiry, admission, live, jobs, agents },
     async setReachable(reachable) {
       isReachable = reachable;
       await health.start();

@@ -14,6 +14,7 @@ import { JobEndedError } from "../../agent/errors.ts";
 import type { ConnectOptions, EndedReason, JobLog, ParticipantFilter } from "../../agent/job_context.ts";
 import type { JobStart } from "../messages.ts";
 import { ParticipantWatch } from "./participant_watch.ts";
+import { RoomFence } from "./room_fence.ts";
 
 const READY_TOPIC = "greenroom.ready";
 const LEAVE_LIMIT_MS = 2_000;
@@ -43,11 +44,20 @@ export class RoomSession {
   #isLeaving = false;
   #readyAt: string | null = null;
   #participant: ParticipantWatch | null = null;
+  readonly #fence: RoomFence;
 
   constructor(options: RoomSessionOptions) {
     this.#options = options;
     this.room.on("disconnected", (reason) => this.#disconnected(reason));
     this.room.on("reconnected", () => this.#setAttributes());
+    this.#fence = new RoomFence({
+      job: options.job,
+      room: this.room,
+      onReplaced: (detail) => {
+        if (this.#isConnected && !this.#isLeaving) options.onLost("removed_from_room", detail);
+      },
+      setAttributes: (attributes) => this.#setAttributes(attributes),
+    });
     const { triggeringParticipant: identity, aloneTimeoutMs: waitMs } = options.job;
     if (identity === undefined) return;
     const onGone = (detail: string) => this.#options.onLost("participant_left", detail);
@@ -125,6 +135,7 @@ export class RoomSession {
     this.#participant?.joined();
     if (job.readiness === "connected") this.ready();
     else this.#setAttributes();
+    this.#fence.look();
   }
 
   #disconnected(reason: DisconnectReason): void {
@@ -134,7 +145,7 @@ export class RoomSession {
     this.#options.onLost(lostReasonOf(reason), `Disconnected from the room: ${name}`);
   }
 
-  #setAttributes(): void {
+  #setAttributes(more: Record<string, string> = {}): void {
     const { job, permissions } = this.#options;
     if (permissions.canUpdateOwnMetadata === false) return;
     this.#record(
@@ -144,6 +155,7 @@ export class RoomSession {
         "greenroom.attempt": String(job.attempt),
         ...(job.triggeringParticipant === undefined ? {} : { "greenroom.for": job.triggeringParticipant }),
         ...(this.#readyAt === null ? {} : { "greenroom.ready": this.#readyAt }),
+        ...more,
       }),
     );
   }

@@ -16,6 +16,9 @@ const VALUES: FormValues = {
   json: '{"a":1}',
   priority: "normal",
   placement: "direct",
+  participantIdentity: "",
+  startAt: "",
+  expiresAfter: "",
 };
 
 Deno.test("recent payloads are the newest first, each once, and at most MAX_RECENT", () => {

@@ -41,6 +41,24 @@ Deno.test("an agent's name, a key, a priority and a placement are refused when t
   assert.deepEqual(paths({ priority: "asap", placement: "here" }).toSorted(), ["placement", "priority"]);
 });
 
+Deno.test("a start, a deadline, a region and a rule of one are refused when they are none", () => {
+  const good = {
+    scheduledAt: "2030-01-02T03:04:05+02:00",
+    deadlineMs: 2_592_000_000,
+    region: "eu",
+    oneAgentPerRoom: "reuse",
+  };
+  assert.deepEqual(paths(good), []);
+  for (const scheduledAt of ["soon", "2030-01-02", "2030-01-02T03:04:05", 1]) {
+    assert.deepEqual(paths({ scheduledAt }), ["scheduledAt"], String(scheduledAt));
+  }
+  for (const deadlineMs of [0, -1, 1.5, 2_592_000_001, "5"]) {
+    assert.deepEqual(paths({ deadlineMs }), ["deadlineMs"], String(deadlineMs));
+  }
+  const wrong = { region: "", oneAgentPerRoom: "maybe" };
+  assert.deepEqual(paths(wrong).toSorted(), ["oneAgentPerRoom", "region"]);
+});
+
 Deno.test("metadata is an object or a string, for a dispatch and for a retry", () => {
   for (const metadata of [{}, { a: [1] }, "", "text"]) {
     assert.deepEqual(paths({ metadata }), []);

@@ -11,7 +11,7 @@ const FAILURE = { code: "exception", message: "boom", remedy: "mend it" };
 
 function newView(): DispatchView {
   const fields = { agent: "echo", server: "local", room: "room", metadata: null, rankAt: AT, waitingReason: null };
-  const nothing = { retryOf: null, livekitDispatchId: null, traceparent: null };
+  const nothing = { retryOf: null, livekitDispatchId: null, traceparent: null, participantIdentity: null };
   const id = crypto.randomUUID();
   return newDispatchView({ id, priority: "normal", placement: "direct", origin: "rest", ...fields, ...nothing }, AT);
 }
@@ -30,6 +30,33 @@ const STEPS: [string, (live: LiveDispatch) => void][] = [
   ["ready", (live) => live.stage("ready", AT, 7)],
   ["ended", (live) => live.jobEnded({ outcome: "succeeded", endReason: "entry_returned" }, AT, null)],
 ];
+
+const DIED = { kind: "signal", message: "killed" } as const;
+
+Deno.test("a dispatch whose job failed waits for its next attempt: a wait for ready goes on, and knows both jobs", async () => {
+  const changes: string[] = [];
+  const live = new LiveDispatch(newView(), (_view, change) => void changes.push(change.kind));
+  for (const [, step] of STEPS.slice(0, 2)) step(live);
+  const waiting = live.reached("ready", LONG_MS);
+  live.jobEnded({ outcome: "failed", endReason: "process_gone", failure: DIED }, AT, FAILURE, live.job, {
+    kind: "retry",
+    notBefore: null,
+  });
+  const { state, waitingReason, failure, stages, jobs } = live.view;
+  assert.deepEqual([state, waitingReason, failure, stages.enteredAt], ["queued", "retrying", null, null]);
+  assert.deepEqual([jobs[0]?.state, jobs[0]?.failure?.kind, changes.at(-1)], ["failed", "signal", "retrying"]);
+  assert.equal(live.hasWaiters, true);
+  for (const [, step] of STEPS.slice(0, 4)) step(live);
+  assert.equal(await waiting, "reached");
+  assert.deepEqual([live.view.state, live.view.jobs.length], ["running", 2]);
+});
+
+Deno.test("a job that was taken over ends alone: its dispatch goes on", () => {
+  const live = new LiveDispatch(newView());
+  for (const [, step] of STEPS.slice(0, 4)) step(live);
+  live.jobEnded({ outcome: "cancelled", endReason: "shutdown" }, AT, null, live.job, { kind: "none" });
+  assert.deepEqual([live.view.state, live.job?.state], ["running", "cancelled"]);
+});
 
 /** After which step a wait is over when all goes well; -1: at once. */
 const REACHED_AFTER = { none: -1, accepted: 0, ready: 3, done: 4 };

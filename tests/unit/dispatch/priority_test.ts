@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rankAt } from "../../../core/dispatch/priority.ts";
+import { priorityOf, rankAt } from "../../../core/dispatch/priority.ts";
 import { PRIORITIES } from "../../../db/schema/states.ts";
 
 const AT = new Date("2026-01-02T03:04:05.678Z");
@@ -18,4 +18,13 @@ Deno.test("rankAt keeps the order of making within a priority, and lets an old l
   const minutesLater = (minutes: number) => new Date(AT.getTime() + minutes * 60_000);
   assert.ok(rankAt(AT, "low") > rankAt(minutesLater(10), "urgent"));
   assert.ok(rankAt(AT, "low") < rankAt(minutesLater(12), "urgent"));
+});
+
+Deno.test("priorityOf takes the request's word before the metadata's, the agent's function and the kind of job", () => {
+  const none = { requested: null, inMetadata: null, fromAgent: null, jobType: "room" } as const;
+  assert.equal(priorityOf(none), "normal");
+  assert.equal(priorityOf({ ...none, jobType: "publisher" }), "high");
+  assert.equal(priorityOf({ ...none, jobType: "publisher", fromAgent: "low" }), "low");
+  assert.equal(priorityOf({ ...none, inMetadata: "high", fromAgent: "low" }), "high");
+  assert.equal(priorityOf({ ...none, requested: "urgent", inMetadata: "high", fromAgent: "low" }), "urgent");
 });

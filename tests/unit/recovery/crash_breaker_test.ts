@@ -5,6 +5,7 @@ import {
   type Breaker,
   CLOSED,
   DEFAULT_BREAKER,
+  PROBE_WAIT_MS,
   tryStart,
 } from "../../../core/recovery/crash_breaker.ts";
 
@@ -30,12 +31,13 @@ Deno.test("A job that served in between starts the count anew", () => {
   assert.equal(crashed(4, afterService(crashed(4))).state, "closed");
 });
 
-Deno.test("An open breaker lets nothing start until its pause is over, and then one job alone", () => {
+Deno.test("An open breaker lets nothing start until its pause is over, and then one job alone, until nothing is heard of it", () => {
   const open = crashed(5);
   assert.equal(tryStart(open, later(DEFAULT_BREAKER.pauseMs - 1)).mayStart, false);
   const probe = tryStart(open, later(DEFAULT_BREAKER.pauseMs));
   assert.deepEqual([probe.mayStart, probe.breaker.state], [true, "half_open"]);
-  assert.equal(tryStart(probe.breaker, later(1e9)).mayStart, false);
+  assert.equal(tryStart(probe.breaker, later(DEFAULT_BREAKER.pauseMs + PROBE_WAIT_MS - 1)).mayStart, false);
+  assert.equal(tryStart(probe.breaker, later(DEFAULT_BREAKER.pauseMs + PROBE_WAIT_MS)).mayStart, true);
 });
 
 Deno.test("A probe that serves closes the breaker; one that fails opens it for twice as long, within the limit", () => {

@@ -23,6 +23,11 @@ function view(fields: Partial<DispatchView> = {}, stages: Partial<DispatchView["
     placement: "direct",
     origin: "rest",
     retryOf: null,
+    participantIdentity: null,
+    region: null,
+    oneAgentPerRoom: null,
+    scheduledAt: null,
+    deadlineAt: null,
     metadata: null,
     waitingReason: null,
     createdAt: AT,
@@ -45,7 +50,11 @@ const REFUSALS: {
   metadata_too_large: [{ bytes: 10, maxBytes: 5 }, 413],
   metadata_unchecked: [{ message: "stuck" }, 503],
   invalid_participant: [{ agent: "a", jobType: "publisher", problem: "required" }, 422],
+  invalid_schedule: [{ problem: "too_far" }, 422],
+  rate_limited: [{ scope: "room", retryAfterSeconds: 1 }, 429],
+  agent_in_room: [{ agent: "echo", dispatchId: ID }, 409],
   idempotency_key_reused: [{ dispatchId: ID }, 409],
+  rule_done: [{ ruleId: ID }, 409],
   queue_full: [{ agent: "echo", capacity: 7, retryAfterSeconds: 5 }, 429],
   too_many_waiters: [{ maxWaiters: 9, retryAfterSeconds: 1 }, 429],
   not_found: [{ dispatchId: ID }, 404],
@@ -74,7 +83,7 @@ Deno.test("a dispatch that was reached is answered with itself: 201 when it is n
 });
 
 Deno.test("a dispatch that ended before it was ready is 502 with its failure and itself", async () => {
-  const failure = { code: "exception", message: "boom", remedy: "mend it" };
+  const failure = { code: "exception", message: "boom", remedy: "mend it", errorStatus: null };
   const dispatch = view({ state: "failed", failure });
   const response = answerOf({ ok: true, dispatch, isNew: true, outcome: "ended" });
   assert.equal(response.status, 502);
@@ -91,6 +100,7 @@ const WAITS: [DispatchView, string, RegExp][] = [
   [view({ waitingReason: "agent_broken" }), "agent_broken", /does not load/],
   [view({ waitingReason: "agent_loading" }), "agent_loading", /being loaded/],
   [view({ waitingReason: "livekit_unreachable" }), "livekit_unreachable", /can't be reached/],
+  [view({ scheduledAt: "2999-01-02T03:04:05.678Z" }), "scheduled", /starts at 2999/],
   [view({ placement: "livekit" }), "waiting_for_livekit", /not assigned/],
   [view({ state: "placed" }), "not_ready_in_time", /has not been entered/],
   [view({ state: "running" }, { enteredAt: AT }), "not_ready_in_time", /has entered but has not connected/],

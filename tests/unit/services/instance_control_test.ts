@@ -4,7 +4,6 @@ import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import type { RunningJob } from "../../../core/runtime/job_runner.ts";
 import type { CancelReason } from "../../../core/runtime/messages.ts";
 import { InstanceControl, type Intake } from "../../../core/services/instance_control.ts";
-import { eventually } from "../../support/eventually.ts";
 
 const START_MS = Date.parse("2026-11-22T14:00:00Z");
 const GRACE_MS = 5_000;

@@ -7,6 +7,7 @@ const FINE: ProblemFacts = {
   livekit: { state: "reachable", error: null, remedy: null },
   queue: [{ agent: "echo", depth: 1, oldestWaitMs: 1_000 }],
   slots: { used: 3, maxJobs: 20, isAdmitting: true, limits: [] },
+  breakers: [{ agent: "echo", state: "closed", failures: 1, reason: "exit: code 3" }],
   lanes: [{ agent: "echo", lastError: null }],
   instances: [{ id: "01a20219-b6d1-7370-ba5d-43ea08dbbe14", hostname: "here", heartbeatAgeMs: 900 }],
   databaseMs: 2,
@@ -22,6 +23,7 @@ Deno.test("findProblems finds nothing when all is fine, nor in what is only star
 
 const CASES: [code: string, facts: Partial<ProblemFacts>][] = [
   ["agent_broken", { agents: [{ name: "echo", state: "broken", error: "SyntaxError: x\n at y", isHosted: true }] }],
+  ["agent_crash_loop", { breakers: [{ agent: "echo", state: "open", failures: 5, reason: "exit: code 3" }] }],
   ["slots_fail", { lanes: [{ agent: "echo", lastError: "prewarm threw" }] }],
   ["worker_not_registered", {
     workers: [{ agent: "echo", state: "reconnecting", sinceMs: 11_000, lastError: EXPLAINED }],

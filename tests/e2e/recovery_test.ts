@@ -1,0 +1,198 @@
+/** What dies comes back: in the same room, while somebody is in it. */
+import assert from "node:assert/strict";
+import { mintJobToken } from "../../core/livekit/tokens.ts";
+import { eventually } from "../support/eventually.ts";
+import { Greenroom, makeDataDir } from "../support/greenroom.ts";
+import { startTestLivekit, type TestLivekit } from "../support/livekit.ts";
+import { RoomParticipant } from "../support/room_participant.ts";
+import { startPostgresByUrl } from "../support/postgres_url.ts";
+
+const TONE_HZ = 440;
+
+let livekit: TestLivekit;
+Deno.test.beforeAll(async () => {
+  livekit = await startTestLivekit();
+});
+Deno.test.afterAll(() => livekit?.stop());
+
+/** The dispatch when its job of this attempt is ready. */
+function readyAgain(greenroom: Greenroom, id: string, attempt: number, withinMs = 15_000) {
+  return eventually(async () => {
+    const dispatch = await greenroom.get(`/api/v1/dispatches/${id}`);
+    const job = dispatch.jobs.at(-1);
+    return job?.attempt === attempt && job.stages.readyAt !== null ? dispatch : null;
+  }, { withinMs, what: `attempt ${attempt} of ${id}` });
+}
+
+async function thisInstance(greenroom: Greenroom) {
+  const { items } = await greenroom.get("/api/v1/instances");
+  const found = items.find(({ isThisOne }: { isThisOne: boolean }) => isThisOne);
+  return { id: found.id as string, ageMs: Date.now() - Date.parse(found.startedAt) };
+}
+
+/** The dispatch's loss when it is over. */
+function lossOf(greenroom: Greenroom, dispatchId: string) {
+  return eventually(async () => {
+    const { items } = await greenroom.get(`/api/v1/losses?dispatchId=${dispatchId}`);
+    return items[0]?.readyAt ? items[0] : null;
+  }, { what: `the loss of ${dispatchId}` });
+}
+
+async function agentsIn(room: string): Promise<string[]> {
+  const there = await livekit.api.listParticipants(room);
+  return there.map(({ identity }) => identity).filter((identity) => identity.startsWith("agent-"));
+}
+
+Deno.test("a job whose process dies in mid-call is run again at once in its room, and the caller hears on", async () => {
+  await using greenroom = await Greenroom.start({ agents: ["echo"], livekit });
+  const { body } = await greenroom.dispatch({ agent: "echo", room: "killed" });
+  await using caller = await greenroom.human("killed");
+  await caller.playTone(TONE_HZ);
+  const { from } = await caller.hearsTone(TONE_HZ);
+  const [first] = body.jobs;
+  assert.equal(from, first.participantIdentity);
+  Deno.kill(first.pid, "SIGKILL");
+  const again = await readyAgain(greenroom, body.id, 2);
+  const [lost, second] = again.jobs;
+  assert.deepEqual([lost.state, lost.failure.kind, second.attempt], ["failed", "signal", 2]);
+  assert.deepEqual([again.state, again.failure], ["running", null]);
+  assert.notEqual(second.participantIdentity, lost.participantIdentity);
+  assert.deepEqual(await agentsIn("killed"), [second.participantIdentity]);
+  assert.equal((await caller.hearsTone(TONE_HZ)).from, second.participantIdentity);
+  const loss = await lossOf(greenroom, body.id);
+  assert.deepEqual([loss.jobId, loss.replacedBy, loss.cause, loss.wasHumanThere], [lost.id, second.id, "signal", true]);
+  assert.ok(loss.deadAirMs > 0 && loss.deadAirMs < 10_000, `${loss.deadAirMs}`);
+  const { losses } = await greenroom.get("/api/v1/overview");
+  assert.deepEqual([losses.losses, losses.open, losses.deadAirMs], [1, 0, loss.deadAirMs]);
+  const page = await (await fetch(`${greenroom.url}/dispatches/${body.id}`, { headers: greenroom.authorization }))
+    .text();
+  assert.match(page, /the caller heard nothing for/);
+});
+
+Deno.test("an agent leaves when a newer attempt of its dispatch is in the room", async () => {
+  await using greenroom = await Greenroom.start({ agents: ["echo"], livekit });
+  const { body } = await greenroom.dispatch({ agent: "echo", room: "fenced" });
+  const newer = { identity: "agent-newer", agentName: "echo", dispatchId: body.id, attempt: 2 };
+  const token = await mintJobToken(livekit, { room: "fenced", name: "echo", attributes: {}, ...newer });
+  await using _ = await RoomParticipant.join({ url: livekit.url, token });
+  const { jobs: [job] } = await greenroom.dispatchIn(["succeeded"], body.id);
+  assert.equal(job.endReason, "removed_from_room");
+  await eventually(async () => (await agentsIn("fenced")).join() === "agent-newer", { what: "only the newer one" });
+});
+
+Deno.test("what LiveKit had placed is run again directly; an agent in a crash loop is stopped, and says so", async () => {
+  await using greenroom = await Greenroom.start({ agents: ["echo", "exits"], livekit });
+  await eventually(async () => {
+    const { items } = await greenroom.get("/api/v1/workers");
+    return items.every((worker: { connection: { state: string } }) => worker.connection.state === "registered");
+  }, { withinMs: 20_000, what: "registered workers" });
+  const { body } = await greenroom.dispatch({ agent: "echo", room: "by-livekit", placement: "livekit" });
+  const [first] = body.jobs;
+  Deno.kill(first.pid, "SIGKILL");
+  const again = await readyAgain(greenroom, body.id, 2);
+  assert.deepEqual([again.placement, again.jobs[1].livekitJobId], ["direct", null]);
+
+  // Three attempts of the first, two of the second: five crashes in a row.
+  const done = await greenroom.dispatch({ agent: "exits", room: "loop-1" }, "wait=done");
+  assert.deepEqual([done.body.state, done.body.jobs.length], ["failed", 3]);
+  const { body: second } = await greenroom.dispatch({ agent: "exits", room: "loop-2" }, "");
+  const waiting = await eventually(async () => {
+    const dispatch = await greenroom.get(`/api/v1/dispatches/${second.id}`);
+    return dispatch.waitingReason === "breaker_open" ? dispatch : null;
+  }, { what: "the open breaker" });
+  assert.deepEqual([waiting.state, waiting.jobs.length], ["queued", 2]);
+  const { items } = await greenroom.get("/api/v1/agents");
+  const { breaker } = items.find(({ name }: { name: string }) => name === "exits");
+  assert.deepEqual([breaker.state, breaker.failures], ["open", 5]);
+  const { problems } = await greenroom.get("/api/v1/overview");
+  assert.ok(problems.some(({ code }: { code: string }) => code === "agent_crash_loop"));
+  const metrics = (await greenroom.call("GET", "/metrics")).body as string;
+  assert.match(metrics, /^greenroom_breaker_open\{agent="exits"\} 1$/m);
+  assert.match(metrics, /^greenroom_losses_total\{agent="echo",cause="signal"\} 1$/m);
+});
+
+Deno.test("the only instance is killed and started again: its call is run again in its room, with its checkpoint", async () => {
+  const dataDir = await makeDataDir();
+  try {
+    let greenroom = await Greenroom.start({ agents: ["remembers"], livekit, dataDir });
+    const { body } = await greenroom.dispatch({ agent: "remembers", room: "restarted" });
+    await using caller = await greenroom.human("restarted");
+    const waiting = await greenroom.dispatch({ agent: "remembers", room: "restarted-2" }, "");
+    await caller.sendData("remember", "42");
+    await caller.nextData("remembered");
+    await greenroom.kill();
+    greenroom = await Greenroom.start({ agents: ["remembers"], livekit, dataDir });
+    await using _ = greenroom;
+    const again = await readyAgain(greenroom, body.id, 2);
+    assert.deepEqual(again.jobs.map(({ state }: { state: string }) => state), ["failed", "running"]);
+    assert.equal(again.jobs[0].failure.kind, "instance_lost");
+    await readyAgain(greenroom, waiting.body.id, 2);
+    const { text } = await caller.nextData("recalled");
+    assert.equal(text, "42");
+    assert.deepEqual(await agentsIn("restarted"), [again.jobs[1].participantIdentity]);
+    assert.deepEqual((await lossOf(greenroom, body.id)).wasHumanThere, true);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});
+
+Deno.test("another instance takes over when one is killed, and who waits for the dispatch there hears of it", async () => {
+  await using postgres = await startPostgresByUrl();
+  const env = { DATABASE_URL: postgres.url };
+  await using survivor = await Greenroom.start({ agents: ["echo"], livekit, env });
+  const victim = await Greenroom.start({ agents: ["echo"], livekit, env });
+  const { body } = await victim.dispatch({ agent: "echo", room: "moved" });
+  assert.equal(body.jobs[0].instanceId, (await thisInstance(victim)).id);
+  await using caller = await survivor.human("moved");
+  // An instance that has only just connected to the database judges nobody.
+  await eventually(async () => (await thisInstance(survivor)).ageMs > 8_500, {
+    withinMs: 12_000,
+    what: "a whole lease",
+  });
+  await victim.kill();
+  const again = await readyAgain(survivor, body.id, 2);
+  const [lost, second] = again.jobs;
+  assert.deepEqual([lost.failure.kind, second.instanceId], ["instance_lost", (await thisInstance(survivor)).id]);
+  assert.deepEqual(await agentsIn("moved"), [second.participantIdentity]);
+  assert.equal((await caller.sees(second.participantIdentity)).identity, second.participantIdentity);
+  const { deadAirMs } = await lossOf(survivor, body.id);
+  assert.ok(deadAirMs > 0 && deadAirMs < 15_000, `${deadAirMs}`);
+});
+
+Deno.test("an instance that is only paused keeps its call: its agent answers, and never are two in the room", async () => {
+  await using postgres = await startPostgresByUrl();
+  const env = { DATABASE_URL: postgres.url };
+  await using survivor = await Greenroom.start({ agents: ["echo"], livekit, env });
+  await using paused = await Greenroom.start({ agents: ["echo"], livekit, env });
+  const { body } = await paused.dispatch({ agent: "echo", room: "paused" });
+  const [{ participantIdentity: identity }] = body.jobs;
+  await using caller = await paused.human("paused");
+  await caller.playTone(TONE_HZ);
+  await caller.hearsTone(TONE_HZ);
+  await eventually(async () => (await thisInstance(survivor)).ageMs > 8_500, {
+    withinMs: 12_000,
+    what: "a whole lease",
+  });
+  paused.signal("SIGSTOP");
+  try {
+    await survivor.logged("another instance is dead", 20_000);
+    // Some rounds of probes.
+    const sawProbe = async () => {
+      const agent = (await livekit.api.listParticipants("paused")).find((each) => each.identity === identity);
+      return agent?.attributes["greenroom.alive"] ?? null;
+    };
+    const first = await eventually(sawProbe, { withinMs: 5_000, what: "an answered probe" });
+    await eventually(async () => await sawProbe() !== first, { withinMs: 8_000, what: "a second answer" });
+  } finally {
+    paused.signal("SIGCONT");
+  }
+  await paused.logged("it is back", 10_000);
+  assert.deepEqual(await agentsIn("paused"), [identity]);
+  const dispatch = await survivor.get(`/api/v1/dispatches/${body.id}`);
+  assert.deepEqual([dispatch.state, dispatch.jobs.length], ["running", 1]);
+  const { largestGapMs } = await caller.toneReport();
+  assert.ok(largestGapMs <= 1_000, `the caller heard nothing for ${largestGapMs} ms`);
+  const { status } = await paused.call("DELETE", `/api/v1/dispatches/${body.id}`);
+  assert.equal(status, 202);
+  await paused.dispatchIn(["cancelled"], body.id);
+});

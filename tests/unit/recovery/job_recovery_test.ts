@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { silentLogger } from "../../../core/lifecycle/logger.ts";
+import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
+import { JobRecovery } from "../../../core/recovery/job_recovery.ts";
+import { type FailedAttempt, RecoveryAdvisor } from "../../../core/recovery/recovery_advisor.ts";
+import type { RecoveryDecision } from "../../../core/recovery/decide_recovery.ts";
+import type { AgentEntry } from "../../../core/runtime/agent_catalog.ts";
+import type { JobEnd } from "../../../core/runtime/job_end.ts";
+import type { JobPlan } from "../../../core/runtime/job_runner.ts";
+import type { NewLoss } from "../../../db/losses.ts";
+import { agentEntry } from "../../support/dispatch_fixture.ts";
+import { FakeRoom } from "../../support/fake_room.ts";
+
+const NOW = new Date("2026-11-22T12:00:00Z");
+const KILLED: JobEnd = {
+  outcome: "failed",
+  endReason: "process_gone",
+  failure: { kind: "signal", message: "killed", signal: "SIGKILL" },
+};
+const THREW: JobEnd = {
+  outcome: "failed",
+  endReason: "entry_threw",
+  failure: { kind: "exception", message: "no", class: "unknown" },
+};
+const RETRY = { action: "RETRY", notBefore: null, reason: "attempt 2 of 3" } as const;
+
+function planOf(changes: Partial<JobPlan> = {}): JobPlan {
+  const key = { jobId: uuidv7(NOW.getTime()), dispatchId: uuidv7(NOW.getTime() - 60_000), leaseToken: "lease" };
+  const base = { attempt: 1, agent: "echo", room: "room", triggeringParticipant: null, livekit: null };
+  return { key, participantIdentity: `agent-${key.jobId}`, ...base, ...changes } as JobPlan;
+}
+
+function recoveryOf(decision: RecoveryDecision = RETRY) {
+  const room = new FakeRoom();
+  const losses: Omit<NewLoss, "id">[] = [];
+  const asked: FailedAttempt[] = [];
+  const recovery = new JobRecovery({
+    advisor: {
+      decide: (failed) => {
+        asked.push(failed);
+        return Promise.resolve(decision);
+      },
+    },
+    losses: { lost: (loss) => void losses.push(loss) },
+    breakers: { ended: () => {} },
+    ...{ api: room, server: "test", logger: silentLogger },
+  });
+  return { recovery, room, losses, asked };
+}
+
+Deno.test("A job whose process died is removed from its room before its dispatch waits for the next attempt", async () => {
+  const { recovery, room, losses, asked } = recoveryOf();
+  const plan = planOf();
+  room.addHuman("anna");
+  room.addAgent(plan.participantIdentity);
+  assert.deepEqual(await recovery.decideNext(plan, KILLED, NOW), { kind: "retry", notBefore: null });
+  assert.deepEqual(room.removed, [plan.participantIdentity]);
+  assert.deepEqual([losses[0]?.cause, losses[0]?.wasHumanThere, losses[0]?.lostAt], ["signal", true, NOW]);
+  assert.deepEqual(asked[0]?.requestedAt, new Date(NOW.getTime() - 60_000));
+});
+
+Deno.test("An agent whose entry threw leaves its room by itself", async () => {
+  const { recovery, room } = recoveryOf();
+  const plan = planOf();
+  room.addAgent(plan.participantIdentity);
+  assert.equal((await recovery.decideNext(plan, THREW, NOW)).kind, "retry");
+  assert.deepEqual(room.removed, []);
+});
+
+Deno.test("LiveKit that is away holds no recovery up", async () => {
+  const { recovery, room } = recoveryOf();
+  room.isReachable = false;
+  assert.equal((await recovery.decideNext(planOf(), KILLED, NOW)).kind, "retry");
+});
+
+Deno.test("A dispatch ends with its job that succeeded, was cancelled, or must not be tried again", async () => {
+  const { recovery, asked } = recoveryOf({ action: "SKIP", reason: "no" });
+  for (const outcome of ["succeeded", "cancelled"] as const) {
+    assert.deepEqual(await recovery.decideNext(planOf(), { outcome, endReason: "x" as "drain" }, NOW), {
+      kind: "final",
+    });
+  }
+  assert.equal(asked.length, 0);
+  assert.deepEqual(await recovery.decideNext(planOf(), KILLED, NOW), { kind: "final" });
+});
+
+Deno.test("A dispatch of which LiveKit starts a job per participant goes on whatever becomes of one", async () => {
+  const { recovery } = recoveryOf();
+  const livekit = {} as JobPlan["livekit"];
+  const standing = planOf({ livekit, triggeringParticipant: "anna" });
+  for (const end of [KILLED, { outcome: "succeeded", endReason: "entry_returned" } as const]) {
+    assert.deepEqual(await recovery.decideNext(standing, end, NOW), { kind: "none" });
+  }
+});
+
+Deno.test("An attempt that joins removes earlier ones of its dispatch and participant, and no others", async () => {
+  const { recovery, room } = recoveryOf();
+  const plan = planOf({ attempt: 2 });
+  const { dispatchId } = plan.key;
+  const agent = (identity: string, dispatch: string, attempt: number, more = {}) =>
+    room.addAgent(identity, { "greenroom.dispatch": dispatch, "greenroom.attempt": String(attempt), ...more });
+  agent(plan.participantIdentity, dispatchId, 2);
+  agent("older", dispatchId, 1);
+  agent("other-participant", dispatchId, 1, { "greenroom.for": "anna" });
+  agent("other-dispatch", uuidv7(), 1);
+  agent("newer", dispatchId, 3);
+  room.addHuman("bob");
+  await recovery.joined(plan);
+  assert.deepEqual(room.removed, ["older"]);
+});
+
+function advisorOf(hooks: Partial<Record<"decide" | "onRecoveryAttempt", unknown>>): RecoveryAdvisor {
+  const has = Object.fromEntries(Object.keys(hooks).map((name) => [name, true]));
+  const recovery = { maxAttempts: null, maxAgeMs: null, backoff: { firstMs: null, factor: null, maxMs: null } };
+  const hook = (name: "decide") =>
+    Promise.resolve(
+      name in hooks && hooks[name] !== undefined ? { ok: true, value: hooks[name] } : { ok: false, reason: "late" },
+    );
+  const agent = agentEntry("echo", { descriptor: { hooks: has, recovery } as never, hook: hook as AgentEntry["hook"] });
+  const settings = { recoveryMaxAttempts: 3, recoveryMaxAgeMs: 3_600_000 };
+  return new RecoveryAdvisor({ catalog: { find: () => agent }, settings, logger: silentLogger });
+}
+
+const FAILED: FailedAttempt = {
+  ...{ agent: "echo", dispatchId: "d", room: "room", attempt: 1, requestedAt: NOW },
+  failure: { kind: "signal", message: "killed" },
+};
+
+for (
+  const [what, hooks, action] of [
+    ["advises to stop", { decide: "SKIP" }, "SKIP"],
+    ["advises to wait", { decide: "BACKOFF" }, "BACKOFF"],
+    ["gives no advice in time", { decide: undefined }, "RETRY"],
+    ["refuses the next attempt", { onRecoveryAttempt: false }, "SKIP"],
+    ["allows the next attempt", { onRecoveryAttempt: true }, "RETRY"],
+    ["has no hooks", {}, "RETRY"],
+  ] as const
+) {
+  Deno.test(`RecoveryAdvisor decides ${action} when the agent ${what}`, async () => {
+    assert.equal((await advisorOf(hooks).decide(FAILED, NOW)).action, action);
+  });
+}
