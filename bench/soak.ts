@@ -9,8 +9,8 @@ import { findFreeTcpPort } from "../core/livekit/free_ports.ts";
 import { Greenroom } from "../tests/support/greenroom.ts";
 import { startTestLivekit, type TestLivekit } from "../tests/support/livekit.ts";
 import { eventually } from "../tests/support/eventually.ts";
-import { pause } from "./runtime/bed.ts";
-import { type Footprint, footprintOf, isNoMore, leastOf } from "./runtime/footprint.ts";
+import { settled } from "./runtime/bed.ts";
+import { type Footprint, footprintOf, isNoMore } from "./runtime/footprint.ts";
 import { Inspector, inspectorEnv, slopeOf } from "./runtime/inspector.ts";
 import { formatTable, type Row, summarize, writeResults } from "./statistics.ts";
 
@@ -26,7 +26,7 @@ const WARM_UP_BATCH = 5;
 const REGRESSION_SHARE = 0.8;
 const MAX_BYTES_PER_JOB = 1_024;
 const HEAP_SAMPLES = 100;
-const LOOKS = 10;
+const SPARE_PROCESSES = 2;
 /** Idle HTTP connections are kept for about 90 s. */
 const IDLE_LIMIT_MS = 150_000;
 const WAIT_DONE = "wait=done&waitMs=120000";
@@ -47,6 +47,7 @@ const greenroom = await Greenroom.start({
     GREENROOM_LOG_LEVEL: "info",
     // Warm slots grow with demand and stay for minutes, which would look like processes left behind.
     GREENROOM_MAX_WARM_SLOTS: "2",
+    GREENROOM_SPARE_PROCESSES: String(SPARE_PROCESSES),
     ...inspectorEnv(inspectorPort),
   },
 });
@@ -157,21 +158,21 @@ async function runJob(room: string, more: Record<string, unknown> = {}): Promise
   return { room, state: state ?? JSON.stringify(body), elapsedMs, livekitJobId: jobs?.[0]?.livekitJobId ?? null };
 }
 
-/** With all slots free and refilled. */
+/** With all slots free and refilled, and twice in a row the same: what is open for a moment only is not held. */
 async function restingFootprint(): Promise<Footprint> {
-  await greenroom.allSlotsFree();
-  const looks: Footprint[] = [];
-  for (let i = 0; i < LOOKS; i++) {
-    await pause(1_000);
-    looks.push(await footprintOf(greenroom.pid, apiPort()));
-  }
-  // Warm slots may be on their way at first, so what is there at last counts; what is open for a moment does not.
-  return leastOf(looks.slice(LOOKS / 2));
+  await settled({ livekit, greenroom, spareProcesses: SPARE_PROCESSES });
+  let last = "";
+  return await eventually(async () => {
+    const footprint = await footprintOf(greenroom.pid, apiPort());
+    const isSame = last === JSON.stringify(footprint);
+    last = JSON.stringify(footprint);
+    return isSame ? footprint : null;
+  }, { withinMs: IDLE_LIMIT_MS, everyMs: 3_000, what: "a steady footprint" });
 }
 
 /** As soon as no more is held than before; else what is held at last. */
 async function footprintLater(before: Footprint): Promise<Footprint> {
-  await greenroom.allSlotsFree(60_000);
+  await settled({ livekit, greenroom, spareProcesses: SPARE_PROCESSES });
   let last = before;
   const isBack = async () => isNoMore(last = await footprintOf(greenroom.pid, apiPort()), before);
   await eventually(isBack, { withinMs: IDLE_LIMIT_MS, everyMs: 1_000 }).catch(() => {/* shown as more than before */});

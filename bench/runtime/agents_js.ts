@@ -105,7 +105,7 @@ async function held(run: Run): Promise<void> {
   );
 }
 
-/** Noticed = the worker counts one job less, or LiveKit's server was told that the job is not running any more. */
+/** Noticed = the worker counts one job less; what LiveKit's server knows of it then is told in a note. */
 async function kill(run: Run): Promise<void> {
   const { job, dispatchId } = await start(run);
   await eventually(async () => await run.worker.activeJobs() === 1, { what: "the job is counted" });
@@ -120,11 +120,8 @@ async function kill(run: Run): Promise<void> {
   }
   const [state] = (await run.livekit.api.getDispatch(job.room, dispatchId)).state?.jobs ?? [];
   const status = state?.state?.status;
-  run.notes.push(
-    status === 1
-      ? "kill -9 of a job: LiveKit is never told, its job counts as running"
-      : `kill -9 of a job: LiveKit notes status ${status}`,
-  );
+  const told = status === undefined ? "its dispatch lists no job" : status === 1 ? "its job counts as running" : status;
+  run.notes.push(`kill -9 of a job, as LiveKit has it afterwards: ${told}`);
 }
 
 async function start({ livekit, worker }: Run): Promise<{ job: PeerJob; sentAtMs: number; dispatchId: string }> {

@@ -31,17 +31,6 @@ export function isNoMore(after: Footprint, before: Footprint): boolean {
   return (Object.keys(before) as (keyof Footprint)[]).every((key) => after[key] <= before[key]);
 }
 
-/** The least of each of several looks: what is open for a moment only is not held. */
-export function leastOf(looks: readonly Footprint[]): Footprint {
-  const least = (key: keyof Footprint) => Math.min(...looks.map((look) => look[key]));
-  return {
-    processes: least("processes"),
-    descriptors: least("descriptors"),
-    sockets: least("sockets"),
-    childDescriptors: least("childDescriptors"),
-  };
-}
-
 /** Established connections to this port, as /proc/<pid>/fd names them: fields 2, 4 and 10 of /proc/<pid>/net/tcp. */
 async function clientSockets(pid: number, port: number): Promise<Set<string>> {
   const hexPort = port.toString(16).toUpperCase().padStart(4, "0");

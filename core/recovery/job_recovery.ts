@@ -13,7 +13,7 @@ import type { NextStep } from "../../db/job_changes.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { settlesWithin } from "../lifecycle/supervisor.ts";
 import { uuidTime } from "../lifecycle/uuid.ts";
-import type { JobEnd, JobFailure } from "../runtime/job_end.ts";
+import type { JobEnd } from "../runtime/job_end.ts";
 import type { JobPlan } from "../runtime/job_runner.ts";
 import type { BreakerBoard } from "./breaker_board.ts";
 import type { LossRecorder } from "./loss_recorder.ts";
@@ -30,11 +30,21 @@ export interface JobRecoveryOptions {
   logger: Logger;
 }
 
+/** A job of ours that has failed. */
+interface Failed {
+  end: Extract<JobEnd, { outcome: "failed" }>;
+  /** Whether it was ever in its room. */
+  hasJoined: boolean;
+  at: Date;
+}
+
 const CLEAR_LIMIT_MS = 500;
 const FINAL: NextStep = { kind: "final" };
 
 export class JobRecovery {
   readonly #options: JobRecoveryOptions;
+  /** Jobs of ours that are in their rooms. */
+  readonly #joined = new Set<string>();
 
   constructor(options: JobRecoveryOptions) {
     this.#options = options;
@@ -43,11 +53,12 @@ export class JobRecovery {
   /** Never rejects. */
   async decideNext(plan: JobPlan, end: JobEnd, at: Date): Promise<NextStep> {
     this.#options.breakers.ended(plan, end, at);
+    const hasJoined = this.#joined.delete(plan.key.jobId);
     if (isStanding(plan)) return { kind: "none" };
     if (end.outcome !== "failed") return FINAL;
     const { logger } = this.#options;
     try {
-      return await this.#afterFailure(plan, end.failure, end.endReason === "entry_threw", at);
+      return await this.#afterFailure(plan, { end, hasJoined, at });
     } catch (error) {
       logger.error("recovery could not be decided", { job: plan.key.jobId, dispatch: plan.key.dispatchId, error });
       return FINAL;
@@ -56,6 +67,7 @@ export class JobRecovery {
 
   /** An attempt of ours is in its room: earlier ones that are still there are removed. Never rejects. */
   async joined(plan: JobPlan): Promise<void> {
+    this.#joined.add(plan.key.jobId);
     if (plan.attempt === 1) return;
     const { api, logger } = this.#options;
     const { key, room, attempt, participantIdentity, triggeringParticipant: participant } = plan;
@@ -72,7 +84,8 @@ export class JobRecovery {
     }
   }
 
-  async #afterFailure(plan: JobPlan, failure: JobFailure, leavesByItself: boolean, at: Date): Promise<NextStep> {
+  async #afterFailure(plan: JobPlan, failed: Failed): Promise<NextStep> {
+    const { end: { failure }, at } = failed;
     const { advisor, logger } = this.#options;
     const { key: { jobId, dispatchId }, agent, room, attempt } = plan;
     const requestedAt = uuidTime(dispatchId);
@@ -80,25 +93,28 @@ export class JobRecovery {
     const { action, reason } = decided;
     logger.info("recovery decided", { job: jobId, dispatch: dispatchId, action, reason, kind: failure.kind });
     if (action === "SKIP" || action === "TERMINATE") return FINAL;
-    await this.#clearRoom(plan, failure, leavesByItself, at);
+    await this.#clearRoom(plan, failed);
     return { kind: "retry", notBefore: decided.notBefore };
   }
 
   /** Who was there is asked beside the removal, because both must be quick. */
-  async #clearRoom(plan: JobPlan, { kind }: JobFailure, leavesByItself: boolean, at: Date): Promise<void> {
+  async #clearRoom(plan: JobPlan, { end, hasJoined, at }: Failed): Promise<void> {
     const { api, losses, server, logger } = this.#options;
     const { key: { jobId, dispatchId }, agent, room, participantIdentity } = plan;
-    const removing = leavesByItself ? Promise.resolve() : api.removeParticipant(room, participantIdentity).then(
-      () => {},
-      (error) => logger.warn("could not remove a lost agent from its room", { room, participantIdentity, error }),
-    );
+    // An agent whose entry threw leaves by itself.
+    const removing = end.endReason === "entry_threw"
+      ? Promise.resolve()
+      : api.removeParticipant(room, participantIdentity).then(
+        () => {},
+        (error) => logger.warn("could not remove a lost agent from its room", { room, participantIdentity, error }),
+      );
     const looking = lookIntoRoom(api, room, CLEAR_LIMIT_MS);
     await settlesWithin(removing, CLEAR_LIMIT_MS);
     const there = await looking;
     const wasHumanThere = there?.some(isHuman) ?? false;
-    // Nobody in the room, and never joined: nothing was lost there.
-    if (there !== null && !wasHumanThere && plan.attempt === 1 && there.length === 0) return;
-    losses.lost({ dispatchId, jobId, agent, server, room, cause: kind, wasHumanThere, lostAt: at });
+    // Nobody waited, and it had never joined: nothing was lost there.
+    if (!wasHumanThere && !hasJoined) return;
+    losses.lost({ dispatchId, jobId, agent, server, room, cause: end.failure.kind, wasHumanThere, lostAt: at });
   }
 }
 

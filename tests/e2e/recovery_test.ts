@@ -107,8 +107,8 @@ Deno.test("what LiveKit had placed is run again directly; an agent in a crash lo
   const { problems } = await greenroom.get("/api/v1/overview");
   assert.ok(problems.some(({ code }: { code: string }) => code === "agent_crash_loop"));
   const metrics = (await greenroom.call("GET", "/metrics")).body as string;
-  assert.match(metrics, /^greenroom_breaker_open\{agent="exits"\} 1$/m);
-  assert.match(metrics, /^greenroom_losses_total\{agent="echo",cause="signal"\} 1$/m);
+  assert.ok(metrics.includes('greenroom_breaker_open{agent="exits"} 1\n'), "the breaker is shown");
+  assert.ok(metrics.includes('greenroom_losses_total{agent="echo",cause="signal"} 1\n'), "the loss is counted");
 });
 
 Deno.test("the only instance is killed and started again: its call is run again in its room, with its checkpoint", async () => {

@@ -2,20 +2,26 @@ import assert from "node:assert/strict";
 import { JobOutput } from "../../../core/runtime/child/job_output.ts";
 import { type ChildMessage, childMessageSchema } from "../../../core/runtime/messages.ts";
 
-function output(maxLines = 100): { output: JobOutput; lines: Extract<ChildMessage, { type: "log" }>[] } {
+function output(
+  maxLines = 100,
+  jobId?: string,
+): { output: JobOutput; lines: Extract<ChildMessage, { type: "log" }>[] } {
   const lines: Extract<ChildMessage, { type: "log" }>[] = [];
-  return { lines, output: new JobOutput((message) => message.type === "log" && void lines.push(message), maxLines) };
+  return {
+    lines,
+    output: new JobOutput((message) => message.type === "log" && void lines.push(message), maxLines, jobId),
+  };
 }
 
-Deno.test("JobOutput sends lines that fit the protocol, with the job's id once it has one", () => {
-  const { output: out, lines } = output();
-  out.info("loading");
-  out.jobId = "job-1";
-  out.error("failed", { error: new TypeError("no"), big: 3n, at: new Date(0) });
-  for (const line of lines) childMessageSchema.parse(line);
-  assert.equal(lines[0]?.jobId, undefined);
-  assert.equal(lines[1]?.jobId, "job-1");
-  assert.deepEqual(lines[1]?.fields, { error: "TypeError: no", big: "3", at: "1970-01-01T00:00:00.000Z" });
+Deno.test("JobOutput sends lines that fit the protocol, with the job's id unless they belong to loading", () => {
+  const loading = output();
+  const running = output(100, "job-1");
+  loading.output.info("loading");
+  running.output.error("failed", { error: new TypeError("no"), big: 3n, at: new Date(0) });
+  const [before, line] = [...loading.lines, ...running.lines];
+  for (const sent of [before, line]) childMessageSchema.parse(sent);
+  assert.deepEqual([before?.jobId, line?.jobId], [undefined, "job-1"]);
+  assert.deepEqual(line?.fields, { error: "TypeError: no", big: "3", at: "1970-01-01T00:00:00.000Z" });
 });
 
 Deno.test("JobOutput shows fields that are no JSON as text", () => {

@@ -59,6 +59,16 @@ Deno.test("A job whose process died is removed from its room before its dispatch
   assert.deepEqual(asked[0]?.requestedAt, new Date(NOW.getTime() - 60_000));
 });
 
+Deno.test("A job that never joined a room with nobody in it lost nothing there; one that had joined did", async () => {
+  const { recovery, losses } = recoveryOf();
+  await recovery.decideNext(planOf(), KILLED, NOW);
+  assert.deepEqual(losses, []);
+  const joined = planOf();
+  await recovery.joined(joined);
+  await recovery.decideNext(joined, KILLED, NOW);
+  assert.deepEqual(losses.map(({ jobId, wasHumanThere }) => [jobId, wasHumanThere]), [[joined.key.jobId, false]]);
+});
+
 Deno.test("An agent whose entry threw leaves its room by itself", async () => {
   const { recovery, room } = recoveryOf();
   const plan = planOf();

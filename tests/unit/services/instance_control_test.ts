@@ -43,7 +43,7 @@ class TestInstance {
       this.cancelled.push([jobId, reason]);
       if (!isDeaf) this.end(jobId);
     };
-    this.#jobs.set(jobId, { slot, job: { plan, cancel } as RunningJob });
+    this.#jobs.set(jobId, { slot, job: { plan, cancel } as unknown as RunningJob });
   }
 
   reserve(): Reservation {
