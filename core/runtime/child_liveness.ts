@@ -5,8 +5,11 @@
  */
 
 export const PING_INTERVAL_MS = 1_000;
-/** Silent for this long while it burns CPU: a loop. */
-export const STUCK_BUSY_MS = 5_000;
+/**
+ * Silent for this long while it burns CPU: a loop. Counted from the first look that misses an answer, so the last answer
+ * is then up to 5 s old, and a loop is found within 5 s of its beginning.
+ */
+export const STUCK_BUSY_MS = 4_000;
 /** Silent for this long at all: blocked. */
 export const STUCK_SILENT_MS = 15_000;
 /** A starved child burns little; a loop takes what it can get, also on a crowded machine. */

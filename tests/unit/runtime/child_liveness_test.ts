@@ -17,9 +17,9 @@ function stuckAfter({ cpuPerSecondMs, elapsedMs = PING_INTERVAL_MS, limit = 30 }
   return null;
 }
 
-Deno.test("nextLiveness calls a silent child stuck after 5 s when it burns CPU and after 15 s when it does not", () => {
-  assert.equal(stuckAfter({ cpuPerSecondMs: 1_000 }), 5);
-  assert.equal(stuckAfter({ cpuPerSecondMs: 500 }), 5);
+Deno.test("nextLiveness calls a silent child stuck after 4 s when it burns CPU and after 15 s when it does not", () => {
+  assert.equal(stuckAfter({ cpuPerSecondMs: 1_000 }), 4);
+  assert.equal(stuckAfter({ cpuPerSecondMs: 500 }), 4);
   assert.equal(stuckAfter({ cpuPerSecondMs: 0 }), 15);
   assert.equal(stuckAfter({ cpuPerSecondMs: null }), 15);
 });
