@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readProcessStat } from "../../../core/runtime/process_stat.ts";
+import { isHalted, readProcessStat } from "../../../core/runtime/process_stat.ts";
 import type { PoolAgent } from "../../../core/runtime/slot_lane.ts";
 import { SlotPool } from "../../../core/runtime/slot_pool.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -121,7 +121,7 @@ Deno.test("SlotPool passes over a warm process that is stopped, and replaces it"
   await eventually(() => warmCounts(pool).idle === 2);
   const [stopped = 0, other] = pool.pids();
   Deno.kill(stopped, "SIGSTOP");
-  await eventually(() => readProcessStat(stopped)?.state !== "S", { what: "the process has stopped", everyMs: 1 });
+  await eventually(() => isHalted(readProcessStat(stopped)), { what: "the process has stopped", everyMs: 1 });
   const slot = pool.take("idle");
   assert.equal(slot.pid, other);
   pool.release(slot);
