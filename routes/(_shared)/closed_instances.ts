@@ -16,6 +16,7 @@ export function withOwnState(parts: Parts, overview: Overview): Overview {
   const state = { serving: "running", cordoned: "cordoned", draining: "draining", drained: "draining" }[phase];
   const own = {
     state,
+    liveJobs: parts.runner.count,
     cordonedAt: cordonedAt?.toISOString() ?? null,
     drainDeadlineAt: drain?.deadlineAt.toISOString() ?? null,
   };
