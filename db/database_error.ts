@@ -142,6 +142,11 @@ const BY_CODE: Readonly<Record<string, DatabaseProblem>> = {
     remedy: "Raise max_connections on the server, or lower DATABASE_POOL_SIZE.",
   },
   "53100": DISK_FULL,
+  "25006": {
+    code: "not_writable",
+    message: "The database takes no writes: it is read-only, or a standby.",
+    remedy: "Let DATABASE_URL name the primary server; after a fail-over, wait until the new one is promoted.",
+  },
   "57014": {
     ...TIMEOUT,
     remedy:

@@ -8,11 +8,12 @@
  * - Away: changes are appended to the spool, in order, and count as "spooled"; the job goes on. The spool is tried again
  *   every RETRY_EVERY_MS, from its first entry, under the same guards. A start with a filled spool begins away.
  * - A refused change is looked up before it counts as refused: an earlier try may have been applied whose answer was lost.
+ * - A database that takes no writes (full, read-only after a fail-over) counts as away too.
  * - A statement that takes longer than `timeoutMs` counts as no database. It may still be applied: see above.
  * - The queue is bounded by MAX_PENDING; beyond, and when the spool is full, changes are refused loudly.
  */
 import type { Database } from "../../db/client.ts";
-import { describeDatabaseError, isTransient } from "../../db/database_error.ts";
+import { describeDatabaseError } from "../../db/database_error.ts";
 import { applyJobChanges, areJobChangesApplied, type JobChange } from "../../db/job_changes.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
@@ -229,8 +230,13 @@ function withoutRepeats(changes: readonly JobChange[]): JobChange[][] {
   return batches;
 }
 
+/**
+ * Whether the same change may be stored later: every trouble of the database that we have a name for (gone, full,
+ * read-only after a fail-over, a changed password, …). What is left is the change itself, which no later try will store.
+ */
 function isDatabaseAway(error: unknown): boolean {
-  return (error instanceof DOMException && error.name === "TimeoutError") || isTransient(describeDatabaseError(error));
+  if (error instanceof DOMException && error.name === "TimeoutError") return true;
+  return describeDatabaseError(error).code !== "unexpected";
 }
 
 function idsOf(change: JobChange | undefined): Record<string, unknown> {

@@ -14,15 +14,14 @@
  */
 import type { ParticipantInfo } from "@livekit/protocol";
 import type { Database } from "../../db/client.ts";
-import { applyJobChanges, type NextStep } from "../../db/job_changes.ts";
+import type { NextStep } from "../../db/job_changes.ts";
 import { claimOrphans, type Orphan } from "../../db/orphans.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
-import { explainFailure } from "../runtime/failure_explanation.ts";
-import { failureFingerprint } from "../runtime/failure_fingerprint.ts";
 import type { JobFailure } from "../runtime/job_end.ts";
 import type { LossRecorder } from "./loss_recorder.ts";
+import { endLostJob, nextStepOf } from "./lost_job.ts";
 import type { RecoveryAdvisor } from "./recovery_advisor.ts";
 import { isHuman, lookIntoRoom, type RoomCalls } from "./room_sight.ts";
 import { judgeRoom } from "./room_verdict.ts";
@@ -139,12 +138,7 @@ export class OrphanRescuer implements Service {
       await api.removeParticipant(room, participantIdentity);
     }
     const decided = await advisor.decide({ agent, dispatchId, room, attempt, requestedAt, failure: LOST }, this.#now());
-    const isRetried = decided.action === "RETRY" || decided.action === "BACKOFF";
-    const next: NextStep = orphan.isStanding
-      ? { kind: "none" }
-      : isRetried
-      ? { kind: "retry", notBefore: decided.notBefore }
-      : { kind: "final" };
+    const next = nextStepOf(decided, orphan.isStanding);
     if (!await this.#end(orphan, LOST, "instance_lost", next)) return;
     logger.warn("a job of a dead instance was rescued", {
       ...{ job: jobId, dispatch: dispatchId, room, next: next.kind, reason: decided.reason },
@@ -157,25 +151,10 @@ export class OrphanRescuer implements Service {
     onRetry(next.notBefore);
   }
 
-  async #end(orphan: Orphan, failure: JobFailure, endReason: string, next: NextStep): Promise<boolean> {
+  #end(orphan: Orphan, failure: JobFailure, endReason: string, next: NextStep): Promise<boolean> {
     const { database, instanceId } = this.#options;
-    const columns = { ...explainFailure(failure), kind: failure.kind, fingerprint: failureFingerprint(failure) };
-    const [isEnded] = await applyJobChanges(database, [{
-      kind: "ended",
-      job: orphan,
-      changeId: crypto.randomUUID(),
-      actor: `instance:${instanceId}`,
-      cause: endReason,
-      at: this.#now(),
-      end: {
-        state: "failed",
-        endReason,
-        failure: { ...columns, stack: null, exitCode: null, signal: null, class: "retryable", retryAfterMs: null },
-        ...{ flags: [], resources: null, humanSeenAt: null },
-      },
-      next,
-    }]);
-    return isEnded ?? false;
+    const end = { failure, failureClass: "retryable", endReason, next, at: this.#now(), humanSeenAt: null } as const;
+    return endLostJob(database, instanceId, orphan, end);
   }
 }
 

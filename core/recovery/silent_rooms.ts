@@ -10,15 +10,13 @@
  * (child/room_fence.ts). LiveKit that can't be asked ends every suspicion. What is seen of people is noted with the jobs.
  */
 import type { Database } from "../../db/client.ts";
-import { applyJobChanges, type NextStep } from "../../db/job_changes.ts";
 import { listServingJobs, noteHumansSeen, type ServingJob } from "../../db/silent_rooms.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
-import { explainFailure } from "../runtime/failure_explanation.ts";
-import { failureFingerprint } from "../runtime/failure_fingerprint.ts";
 import type { JobFailure } from "../runtime/job_end.ts";
 import type { LossRecorder } from "./loss_recorder.ts";
+import { endLostJob, nextStepOf } from "./lost_job.ts";
 import type { RecoveryAdvisor } from "./recovery_advisor.ts";
 import { isHuman, lookIntoRoom, type RoomCalls } from "./room_sight.ts";
 
@@ -118,16 +116,12 @@ export class SilentRooms implements Service {
   }
 
   async #replace(job: ServingJob, since: Date, now: Date): Promise<void> {
-    const { advisor, losses, onRetry, logger } = this.#options;
+    const { database, instanceId, advisor, losses, onRetry, logger } = this.#options;
     const { jobId, dispatchId, agent, server, room, attempt, requestedAt } = job;
     const decided = await advisor.decide({ agent, dispatchId, room, attempt, requestedAt, failure: SILENT }, now);
-    const isRetried = decided.action === "RETRY" || decided.action === "BACKOFF";
-    const next: NextStep = job.isStanding
-      ? { kind: "none" }
-      : isRetried
-      ? { kind: "retry", notBefore: decided.notBefore }
-      : { kind: "final" };
-    if (!await this.#end(job, next, now)) return;
+    const next = nextStepOf(decided, job.isStanding);
+    const end = { failure: SILENT, failureClass: "network", endReason: "silent_room", next, at: now } as const;
+    if (!await endLostJob(database, instanceId, job, { ...end, humanSeenAt: now })) return;
     logger.warn("a room was silent: its agent is not there", {
       job: jobId,
       dispatch: dispatchId,
@@ -142,27 +136,6 @@ export class SilentRooms implements Service {
       lostAt: since,
     });
     onRetry(next.notBefore);
-  }
-
-  async #end(job: ServingJob, next: NextStep, at: Date): Promise<boolean> {
-    const { database, instanceId } = this.#options;
-    const columns = { ...explainFailure(SILENT), kind: SILENT.kind, fingerprint: failureFingerprint(SILENT) };
-    const [isEnded] = await applyJobChanges(database, [{
-      kind: "ended",
-      job,
-      changeId: crypto.randomUUID(),
-      actor: `instance:${instanceId}`,
-      cause: "silent_room",
-      at,
-      end: {
-        state: "failed",
-        endReason: "silent_room",
-        failure: { ...columns, stack: null, exitCode: null, signal: null, class: "network", retryAfterMs: null },
-        ...{ flags: [], resources: null, humanSeenAt: at },
-      },
-      next,
-    }]);
-    return isEnded ?? false;
   }
 }
 

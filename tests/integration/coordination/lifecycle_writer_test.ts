@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sql } from "drizzle-orm";
 import type { LifecycleWriter } from "../../../core/coordination/lifecycle_writer.ts";
-import type { Database } from "../../../db/client.ts";
+import { type Database, openDatabase } from "../../../db/client.ts";
 import type { JobChange, NextStep } from "../../../db/job_changes.ts";
 import type { JobKey } from "../../../db/jobs.ts";
 import { rows } from "../../../db/statement.ts";
@@ -238,4 +238,25 @@ Deno.test("LifecycleWriter writes a change's neighbours when the database can't 
     const results = await Promise.all([writer.write(unstorable), writer.write(entered(good))]);
     assert.deepEqual(results, ["lost", "written"]);
   });
+});
+
+Deno.test("LifecycleWriter keeps changes on disk while the database takes no writes, as after a fail-over", async () => {
+  const [job] = await placeJobs(test.database, 1);
+  assert.ok(job);
+  const { sql: admin } = test.database;
+  const name = test.connection.database;
+  await admin.unsafe(`alter database ${name} set default_transaction_read_only = on`);
+  const limits = { poolSize: 1, connectTimeoutMs: 2_000, statementTimeoutMs: 5_000 };
+  const database = openDatabase({ source: test.connection, ...limits, applicationName: "read-only" });
+  try {
+    await withSpool(database, async (writer) => {
+      for (const change of life(job)) assert.equal(await writer.write(change), "spooled");
+      await admin.unsafe(`alter database ${name} reset default_transaction_read_only`);
+      await admin`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'read-only'`;
+      await eventually(() => !writer.isAway);
+    });
+  } finally {
+    await database.close();
+  }
+  assert.deepEqual(await stored(job), WHOLE);
 });
