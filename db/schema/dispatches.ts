@@ -53,6 +53,7 @@ export const dispatches = pgTable("dispatches", {
   index("dispatches_queue").on(t.agent, t.rankAt).where(sql`${t.state} = 'queued' and ${t.placement} = 'direct'`),
   index("dispatches_created").on(t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
   index("dispatches_state").on(t.state, t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
+  index("dispatches_agent").on(t.agent, t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
   index("dispatches_room").on(t.room, t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
   index("dispatches_retry_of").on(t.retryOf).where(sql`${t.retryOf} is not null`),
   index("dispatches_live").on(t.server, t.room).where(sql`${t.state} in ('queued', 'placed', 'running')`),

@@ -1,0 +1,1 @@
+CREATE INDEX "dispatches_agent" ON "dispatches" USING btree ("agent","created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);
