@@ -1,7 +1,7 @@
 /**
- * Development: `deno task dev` rebuilds on every change of a route, island, component or style and reloads the browser.
- * Fresh's Builder serves the pages; the control plane behind them is started here, because main.ts starts it only when it
- * is the main module. `deno run -A dev.ts build` only builds.
+ * Development: `deno task dev` shows every change of a route, island, component or style in the browser at once. Fresh's
+ * Builder serves the pages; the control plane behind them is started here, because main.ts starts it only when it is the
+ * main module, and starts again (`--watch`) when its own code changes. `deno run -A dev.ts build` only builds.
  */
 import { Builder } from "fresh/dev";
 import { updateStyles } from "./core/services/styles.ts";
@@ -11,6 +11,9 @@ const builder = new Builder();
 if (Deno.args.includes("build")) {
   await builder.build();
 } else {
+  const args = ["run", "-A", "styles/watch.ts"];
+  const styles = new Deno.Command(Deno.execPath(), { args, cwd: import.meta.dirname!, stdin: "piped" }).spawn();
   const { run } = await import("./main.ts");
   await run(async ({ hostname, port }) => void await builder.listen(() => import("./main.ts"), { hostname, port }));
+  await styles.stdin.close();
 }

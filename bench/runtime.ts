@@ -2,7 +2,7 @@
  * The job runtime: starts, bursts, memory and CPU of held jobs, how soon a killed or stuck job is seen, offers in a storm;
  * and agents-js 1.9.0 on the same LiveKit server, where npm works. Prints tables and writes JSON to bench/results/.
  *
- *   deno task bench:runtime [samples] [--no-peers]        (30 samples unless given)
+ *   deno task bench:runtime [samples] [--no-peers] [--only=<part of a measurement's name>]      (30 samples unless given)
  */
 import { startTestLivekit, type TestLivekit } from "../tests/support/livekit.ts";
 import { type Measured, withGreenroom } from "./runtime/bed.ts";
@@ -14,6 +14,7 @@ import { measureStorms } from "./runtime/storms.ts";
 import { formatTable, writeResults } from "./statistics.ts";
 
 const samples = Number(Deno.args.find((arg) => /^\d+$/.test(arg)) ?? 30);
+const only = Deno.args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length) ?? "";
 const COLD_AIM_MS = 150;
 
 /** A part that could not be measured, with why; the others are measured all the same. */
@@ -24,7 +25,7 @@ try {
   const parts = [...await measureOurs(livekit), ...await measured("storms", measureStorms)];
   console.log(formatTable(parts.flatMap(({ rows }) => rows)));
   for (const failure of failures) console.log(failure);
-  const peers = Deno.args.includes("--no-peers") ? null : await measureAgentsJs(livekit, samples);
+  const peers = Deno.args.includes("--no-peers") || only !== "" ? null : await measureAgentsJs(livekit, samples);
   if (peers) {
     console.log("\nagents-js 1.9.0, the same server, an equal echo agent");
     console.log(peers.skipped ?? formatTable(peers.rows));
@@ -57,6 +58,7 @@ async function measureOurs(livekit: TestLivekit): Promise<Measured[]> {
 }
 
 async function measured(what: string, measure: () => Promise<Measured>): Promise<Measured[]> {
+  if (!what.includes(only)) return [];
   console.error(`measuring ${what} …`);
   try {
     return [await measure()];

@@ -1,7 +1,8 @@
 /** Progress that jobs save: versions per (dispatch, participant), of which the newest few are kept. */
 import { sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
-import { rows, time } from "./statement.ts";
+import type { JobKey } from "./job_key.ts";
+import { type Change, rows, time } from "./statement.ts";
 
 export interface NewCheckpoint {
   dispatchId: string;
@@ -14,6 +15,13 @@ export interface NewCheckpoint {
   json: string;
   sizeBytes: number;
   at: Date;
+}
+
+/** A save that waits for the database, in order with the job's changes. */
+export interface CheckpointChange extends Change {
+  kind: "checkpoint";
+  job: JobKey;
+  checkpoint: NewCheckpoint;
 }
 
 export interface Checkpoint {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import type { Logger } from "../core/lifecycle/logger.ts";
-import { DatabaseError, describeDatabaseError, isTransient } from "./database_error.ts";
+import { DatabaseError, type DatabaseProblem, describeDatabaseError, isTransient } from "./database_error.ts";
 import type { DatabaseConnection } from "./embedded.ts";
 
 export interface DatabaseOptions {
@@ -34,10 +34,20 @@ export interface Database {
    * limit of one statement. A slow read ends in an error, and waits for other reads only: the work keeps its connections.
    */
   readonly reads: Database;
+  /**
+   * The database is known to be away: statements without an answer are given up now, and new ones fail at once with this
+   * problem, until `open`. Whether a statement that was given up took effect is not known. `dedicated` is not concerned.
+   */
+  shut(problem: DatabaseProblem): void;
+  /** Statements are sent again, on new connections. */
+  open(): void;
   /** Opens the whole pool, so that no request waits for a connection. Throws DatabaseError. */
   warm(): Promise<void>;
-  /** One more connection of its own, without statement timeout: for LISTEN, session locks, migrations. End it yourself. */
-  dedicated(): postgres.Sql;
+  /**
+   * One more connection of its own, without statement timeout: for LISTEN, session locks, migrations. End it yourself. It is
+   * opened anew by itself; `onClose` is told each time that it has gone, with all that its session held.
+   */
+  dedicated(onClose?: () => void): postgres.Sql;
   /** Lets running statements end (at most 5 s), then closes every connection of the pool. */
   close(): Promise<void>;
 }
@@ -47,31 +57,57 @@ const RECONNECT_MAX_S = 1;
 
 /** Opens nothing yet: the first statement, `warm` or `waitForDatabase` does. */
 export function openDatabase(options: DatabaseOptions): Database {
-  const sql = connect(options, { max: options.poolSize, statementTimeoutMs: options.statementTimeoutMs });
-  const db = drizzle(sql);
   const { reads: forReads, ...others } = options;
   const reads = forReads ? openDatabase({ ...others, ...forReads }) : null;
+  const connectPool = () => {
+    const sql = connect(options, { max: options.poolSize, statementTimeoutMs: options.statementTimeoutMs });
+    return { sql, db: drizzle(sql) };
+  };
+  let pool = connectPool();
+  let shutFor: DatabaseProblem | null = null;
+  const openPool = () => {
+    if (shutFor !== null) throw new DatabaseError(shutFor);
+    return pool;
+  };
   return {
-    sql,
-    db,
+    get sql() {
+      return openPool().sql;
+    },
+    get db() {
+      return openPool().db;
+    },
     get reads(): Database {
       return reads ?? this;
     },
+    shut(problem) {
+      reads?.shut(problem);
+      if (shutFor === null) void pool.sql.end({ timeout: 0 });
+      shutFor = problem;
+    },
+    open() {
+      reads?.open();
+      if (shutFor !== null) pool = connectPool();
+      shutFor = null;
+    },
     async warm() {
       try {
+        const { sql } = openPool();
         await Promise.all(Array.from({ length: options.poolSize }, () => sql`select 1`.execute()));
       } catch (error) {
         throw asDatabaseError(error);
       }
     },
-    dedicated: () => connect(options, { max: 1, statementTimeoutMs: 0 }),
+    dedicated: (onClose) => connect(options, { max: 1, statementTimeoutMs: 0, ...(onClose && { onClose }) }),
     async close() {
-      await Promise.all([sql.end({ timeout: CLOSE_TIMEOUT_S }), reads?.close()]);
+      await Promise.all([pool.sql.end({ timeout: CLOSE_TIMEOUT_S }), reads?.close()]);
     },
   };
 }
 
-function connect(options: DatabaseOptions, own: { max: number; statementTimeoutMs: number }): postgres.Sql {
+function connect(
+  options: DatabaseOptions,
+  own: { max: number; statementTimeoutMs: number; onClose?: () => void },
+): postgres.Sql {
   const settings = {
     max: own.max,
     connect_timeout: options.connectTimeoutMs / 1000,
@@ -80,6 +116,7 @@ function connect(options: DatabaseOptions, own: { max: number; statementTimeoutM
     // After an outage the pool is back within a second; the driver's own wait grows to 20 s.
     backoff: (retries: number) => Math.min(0.05 * 2 ** retries, RECONNECT_MAX_S) * (0.5 + Math.random() / 2),
     onnotice: () => {},
+    ...(own.onClose && { onclose: own.onClose }),
     connection: {
       application_name: options.applicationName ?? "greenroom",
       ...(own.statementTimeoutMs > 0 ? { statement_timeout: own.statementTimeoutMs } : {}),

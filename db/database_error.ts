@@ -4,6 +4,7 @@
  */
 
 export type DatabaseErrorCode =
+  | "away"
   | "wrong_password"
   | "unknown_database"
   | "refused"
@@ -69,6 +70,7 @@ export function isTransient(problem: DatabaseProblem): boolean {
 }
 
 const TRANSIENT: ReadonlySet<DatabaseErrorCode> = new Set([
+  "away",
   "refused",
   "host_not_found",
   "starting",
@@ -76,6 +78,15 @@ const TRANSIENT: ReadonlySet<DatabaseErrorCode> = new Set([
   "timeout",
   "connection_lost",
 ]);
+
+/** While the database is known to be away, statements fail with this, at once. `cause` is what was seen of it. */
+export function databaseAway(since: Date, cause: DatabaseProblem): DatabaseProblem {
+  return {
+    code: "away",
+    message: `The database has been away since ${since.toISOString()}: ${cause.message}`,
+    remedy: `Try again in a moment; running calls go on meanwhile. Operators: ${cause.remedy}`,
+  };
+}
 
 const WRONG_PASSWORD: DatabaseProblem = {
   code: "wrong_password",

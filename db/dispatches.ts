@@ -1,12 +1,12 @@
 /**
- * Writes of dispatches that have no running job: storing, claiming, cancelling, giving up. Each is one guarded
+ * Writes of dispatches that have no running job: storing, cancelling, giving up (claiming: claims.ts). Each is one guarded
  * statement that also writes the history. Null or an empty list means: the guard refused, nothing was changed.
  */
 import { type SQL, sql } from "drizzle-orm";
+import { ANY_REGION, type ClaimScope, isClaimable } from "./claim_scope.ts";
 import type { Database } from "./client.ts";
-import { dispatchSourcesOf } from "./lifecycle.ts";
 import type { DispatchState, OneAgentPerRoom, Origin, Placement, Priority } from "./schema/states.ts";
-import { type Change, json, rows, rowsUnderLock, stateList, time } from "./statement.ts";
+import { type Change, json, rows, rowsUnderLock, time } from "./statement.ts";
 
 /** A dispatch that LiveKit has, whose first job begins when somebody comes (or publishes). */
 export const WAITING_FOR_PARTICIPANT = "waiting_for_participant";
@@ -40,6 +40,8 @@ export interface NewDispatch extends Partial<DispatchWishes> {
   participantIdentity: string | null;
   /** Rule that asked for it. */
   ruleId?: string;
+  /** Not stored beside another live dispatch of its agent in its room; unlike a wish, not remembered. */
+  isAlone?: boolean;
 }
 
 export interface NewJob {
@@ -70,26 +72,6 @@ export interface RuleMatch {
 /** Makes that a request is stored once, however often it comes. */
 export type OnceKey = IdempotencyKey | RuleMatch;
 
-/** A dispatch taken from the queue, with what is needed to start its job. */
-export interface ClaimedDispatch extends Record<string, unknown>, DispatchWishes {
-  id: string;
-  agent: string;
-  server: string;
-  room: string;
-  priority: Priority;
-  origin: Origin;
-  retryOf: string | null;
-  metadata: unknown;
-  traceparent: string | null;
-  attempt: number;
-  createdAt: Date;
-  jobId: string;
-  /** As in NewDispatch. */
-  participantIdentity: string | null;
-  /** Identity of the job's own participant; empty when LiveKit has it from the offer. */
-  jobIdentity: string;
-}
-
 /**
  * Stores a dispatch together with its first job, assigned to us: `placed`. Refused (null) when a claimable dispatch of
  * the same agent ranks before it (unless it `mayOvertake`: LiveKit has chosen already), when the idempotency key is in
@@ -101,12 +83,12 @@ export async function insertPlacedDispatch(
   job: NewJob,
   change: Change,
   idempotency: OnceKey | null,
-  { mayOvertake = false }: { mayOvertake?: boolean } = {},
+  { mayOvertake = false, scope = ANY_REGION }: { mayOvertake?: boolean; scope?: ClaimScope } = {},
 ): Promise<boolean> {
   const nothingAhead = mayOvertake
     ? sql`true`
-    : sql`not exists (select from dispatches where agent = ${dispatch.agent} and state = 'queued'
-    and placement = 'direct' and rank_at <= ${time(dispatch.rankAt)} and coalesce(not_before <= now(), true))`;
+    : sql`not exists (select from dispatches where agent = ${dispatch.agent} and ${isClaimable(scope)}
+    and rank_at <= ${time(dispatch.rankAt)})`;
   const written = await newRows(
     database,
     dispatch,
@@ -150,141 +132,6 @@ export async function insertQueuedDispatch(
     ), history as (${dispatchHistory(null, "queued", change)}) select id from dispatch`,
   );
   return written.length === 1;
-}
-
-/** Whether the agent has a dispatch that could be claimed now. */
-export async function hasClaimable(database: Database, agent: string): Promise<boolean> {
-  const found = await rows(
-    database,
-    sql`select 1 from dispatches where agent = ${agent} and state = 'queued' and placement = 'direct'
-      and coalesce(not_before <= now(), true) limit 1`,
-  );
-  return found.length > 0;
-}
-
-/**
- * Takes up to `jobs.length` of the agent's claimable dispatches, best rank first, and creates their jobs, assigned to
- * us. Rows that another instance is taking are passed over (SKIP LOCKED).
- * @param identity template of the jobs' identities (core/agent/participant_identity.ts); null: agent-<job>.
- */
-export async function claimDispatches(
-  database: Database,
-  agent: string,
-  instanceId: string,
-  jobs: readonly { id: string; leaseToken: string }[],
-  change: Change,
-  identity: string | null = null,
-): Promise<ClaimedDispatch[]> {
-  const claimed = await rows<RawClaim>(
-    database,
-    sql`with free as (
-      select id, lease_token, ordinality from unnest(${uuids(jobs.map((j) => j.id))}, ${
-      uuids(jobs.map((j) => j.leaseToken))
-    })
-        with ordinality as free (id, lease_token, ordinality)
-    ), candidate as (
-      select id, rank_at from dispatches where agent = ${agent} and state = 'queued' and placement = 'direct'
-        and coalesce(not_before <= now(), true)
-      order by rank_at limit ${jobs.length} for update skip locked
-    ), ranked as (select id, row_number() over (order by rank_at) as ordinality from candidate),
-    dispatch as (
-      update dispatches d set state = 'placed', attempts = d.attempts + 1, waiting_reason = null,
-        assigned_at = ${time(change.at)}, change_id = ${change.changeId}
-      from ranked where d.id = ranked.id
-      returning d.*, ranked.ordinality
-    ), job as (
-      insert into jobs (id, dispatch_id, attempt, agent, server, room, participant, state, instance_id,
-        participant_identity, lease_token, created_at, assigned_at, change_id)
-      select free.id, d.id, d.attempts, d.agent, d.server, d.room, d.participant_identity, 'assigned', ${instanceId},
-        ${filledIdentity(identity)}, free.lease_token, ${time(change.at)}, ${time(change.at)}, ${change.changeId}
-      from dispatch d join free using (ordinality) returning id, dispatch_id, participant_identity
-    ), history as (
-      insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
-      select gen_random_uuid(), ${time(change.at)}, 'dispatch'::transition_subject, id, null::uuid, 'queued', 'placed',
-        ${change.cause}, ${change.actor}, ${change.changeId}::uuid from dispatch
-      union all
-      select gen_random_uuid(), ${
-      time(change.at)
-    }, 'job'::transition_subject, dispatch_id, id, null, 'assigned', ${change.cause},
-        ${change.actor}, ${change.changeId}::uuid from job
-    ) select ${CLAIMED}, job.id as "jobId", job.participant_identity as "jobIdentity" from dispatch d join job on job.dispatch_id = d.id order by d.ordinality`,
-  );
-  return claimed.map(parseClaim);
-}
-
-/** queued → placed for a dispatch of ours that LiveKit placed: its job is assigned to us. */
-export async function assignLivekitJob(
-  database: Database,
-  dispatchId: string,
-  livekitDispatchId: string,
-  job: NewJob,
-  change: Change,
-): Promise<ClaimedDispatch | null> {
-  const [claimed] = await rows<RawClaim>(
-    database,
-    sql`with dispatch as (
-      update dispatches set state = 'placed', attempts = attempts + 1, waiting_reason = null, assigned_at = ${
-      time(change.at)
-    },
-        livekit_dispatch_id = ${livekitDispatchId}, change_id = ${change.changeId}
-      where id = ${dispatchId} and placement = 'livekit' and state in (${
-      stateList(dispatchSourcesOf("placed"))
-    }) returning *
-    ), job as (
-      insert into jobs (id, dispatch_id, attempt, agent, server, room, participant, state, instance_id, worker_id,
-        participant_identity, livekit_job_id, lease_token, created_at, assigned_at, change_id)
-      select ${job.id}::uuid, id, attempts, agent, server, room, ${job.participant}::text, 'assigned'::job_state,
-        ${job.instanceId}::uuid, ${job.workerId}::uuid, ${job.participantIdentity}, ${job.livekitJobId}, ${job.leaseToken}::uuid,
-        ${time(change.at)}, ${time(change.at)}, ${change.changeId}::uuid from dispatch returning id
-    ), history as (
-      insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
-      select gen_random_uuid(), ${time(change.at)}, 'dispatch'::transition_subject, id, null::uuid, 'queued', 'placed',
-        ${change.cause}, ${change.actor}, ${change.changeId}::uuid from dispatch
-      union all
-      select gen_random_uuid(), ${
-      time(change.at)
-    }, 'job'::transition_subject, ${dispatchId}::uuid, id, null, 'assigned',
-        ${change.cause}, ${change.actor}, ${change.changeId}::uuid from job
-    ) select ${CLAIMED}, ${job.id}::text as "jobId", ''::text as "jobIdentity" from dispatch d`,
-  );
-  return claimed ? parseClaim(claimed) : null;
-}
-
-/** As the driver gives it: see client.ts. */
-type RawClaim = Omit<ClaimedDispatch, "metadata" | "createdAt" | "scheduledAt" | "deadlineAt"> & {
-  metadata: string | null;
-  createdAtMs: string;
-  scheduledAtMs: string | null;
-  deadlineAtMs: string | null;
-};
-
-const CLAIMED = sql`d.id, d.agent, d.server, d.room, d.priority, d.origin, d.retry_of as "retryOf",
-  d.metadata::text as metadata, d.traceparent, d.participant_identity as "participantIdentity", d.attempts as attempt,
-  d.region, d.one_agent_per_room as "oneAgentPerRoom",
-  (extract(epoch from d.created_at) * 1000)::bigint::text as "createdAtMs",
-  (extract(epoch from d.scheduled_at) * 1000)::bigint::text as "scheduledAtMs",
-  (extract(epoch from d.deadline_at) * 1000)::bigint::text as "deadlineAtMs"`;
-
-function parseClaim({ metadata, createdAtMs, scheduledAtMs, deadlineAtMs, ...claimed }: RawClaim): ClaimedDispatch {
-  return {
-    ...claimed,
-    metadata: metadata === null ? null : JSON.parse(metadata),
-    createdAt: new Date(Number(createdAtMs)),
-    scheduledAt: scheduledAtMs === null ? null : new Date(Number(scheduledAtMs)),
-    deadlineAt: deadlineAtMs === null ? null : new Date(Number(deadlineAtMs)),
-  } as ClaimedDispatch;
-}
-
-/** Notes LiveKit's AD_… id on our dispatch, unless the assignment was quicker and did. */
-export async function noteLivekitDispatchId(
-  database: Database,
-  dispatchId: string,
-  livekitDispatchId: string,
-): Promise<void> {
-  await rows(
-    database,
-    sql`update dispatches set livekit_dispatch_id = ${livekitDispatchId} where id = ${dispatchId} and livekit_dispatch_id is null`,
-  );
 }
 
 /** Ends a dispatch that has no live job: cancelled, failed or expired. */
@@ -370,24 +217,6 @@ export async function findLiveDispatchInRoom(
   return found?.id ?? null;
 }
 
-/** Ends LiveKit placements whose watcher died with its instance; those younger than any watch (15 s) are left alone. */
-export async function endStaleLivekitPlacements(
-  database: Database,
-  failure: { code: string; message: string; remedy: string },
-  change: Change,
-): Promise<number> {
-  const ended = await rows(
-    database,
-    sql`with dispatch as (
-      update dispatches set state = 'failed', ended_at = ${time(change.at)}, failure_code = ${failure.code},
-        failure_message = ${failure.message}, failure_remedy = ${failure.remedy}, change_id = ${change.changeId}
-      where state = 'queued' and placement = 'livekit' and created_at < now() - interval '15 seconds'
-        and waiting_reason is distinct from ${WAITING_FOR_PARTICIPANT} returning id
-    ), history as (${dispatchHistory("queued", "failed", change)}) select id from dispatch`,
-  );
-  return ended.length;
-}
-
 /** Says in the row why the agent's dispatches still wait (null: just for a slot). */
 export async function setWaitingReason(database: Database, agent: string, reason: string | null): Promise<void> {
   await rows(
@@ -422,13 +251,13 @@ function keyCte(dispatchId: string, idempotency: OnceKey | null, condition: SQL)
 
 /** Requests that may find their agent in the room go one after another, so that each sees the one before. */
 async function newRows(database: Database, dispatch: NewDispatch, statement: SQL): Promise<unknown[]> {
-  if (!dispatch.oneAgentPerRoom) return await rows(database, statement);
+  if (!dispatch.oneAgentPerRoom && !dispatch.isAlone) return await rows(database, statement);
   return await rowsUnderLock(database, JSON.stringify([dispatch.server, dispatch.room, dispatch.agent]), statement);
 }
 
 /** A further condition of an insert; nothing when several may be in the room. */
-function roomIsFree({ server, room, agent, participantIdentity, oneAgentPerRoom }: NewDispatch): SQL {
-  if (!oneAgentPerRoom) return sql``;
+function roomIsFree({ server, room, agent, participantIdentity, oneAgentPerRoom, isAlone }: NewDispatch): SQL {
+  if (!oneAgentPerRoom && !isAlone) return sql``;
   return sql` and not exists (select from dispatches where ${inRoom(server, room, agent, participantIdentity)})`;
 }
 
@@ -463,24 +292,10 @@ function insertJob(dispatch: NewDispatch, job: NewJob, change: Change): SQL {
       ${job.leaseToken}::uuid, ${time(change.at)}, ${time(change.at)}, ${change.changeId}::uuid`;
 }
 
-/** participantIdentityOf in SQL, because only the claim knows which dispatch a job is for. */
-function filledIdentity(template: string | null): SQL {
-  if (template === null) return sql`'agent-' || free.id`;
-  const suffix = template.includes("{jobId}")
-    ? sql`''`
-    : sql`case when d.attempts > 1 then '-' || d.attempts else '' end`;
-  return sql`left(replace(replace(replace(replace(${template}::text, '{jobId}', free.id::text), '{agent}', d.agent),
-    '{room}', d.room), '{participant}', coalesce(d.participant_identity, '')), 256 - length(${suffix})) || ${suffix}`;
-}
-
 function dispatchHistory(from: DispatchState | null, to: DispatchState, change: Change): SQL {
   return sql`insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
     select gen_random_uuid(), ${
     time(change.at)
   }, 'dispatch'::transition_subject, id, null::uuid, ${from}::text, ${to}::text,
       ${change.cause}, ${change.actor}, ${change.changeId}::uuid from dispatch`;
-}
-
-function uuids(ids: readonly string[]): SQL {
-  return sql`${`{${ids.join(",")}}`}::text::uuid[]`;
 }

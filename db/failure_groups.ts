@@ -65,6 +65,15 @@ export async function listFailureGroups(database: Database, since: Date, until: 
   });
 }
 
+/** When and with which job a job failed last; null: none did. Changes with every failure that is recorded in time. */
+export async function findNewestFailure(database: Database): Promise<string | null> {
+  const [newest] = await rows<{ failure: string }>(
+    database,
+    sql`select ended_at::text || id as failure from jobs where state = 'failed' order by ended_at desc limit 1`,
+  );
+  return newest?.failure ?? null;
+}
+
 export interface GroupMember extends Record<string, unknown> {
   dispatchId: string;
   agent: string;

@@ -52,6 +52,15 @@ export async function finishCommand(database: Database, id: string, error: strin
   await rows(database, sql`update instance_commands set done_at = now(), error = ${error} where id = ${id}::uuid`);
 }
 
+/** Forgets up to `limit` commands older than `ageMs`, answered or not. */
+export async function pruneCommands(database: Database, ageMs: number, limit: number): Promise<void> {
+  await rows(
+    database,
+    sql`delete from instance_commands where id in (select id from instance_commands
+      where created_at < now() - ${ageMs}::int * interval '1 millisecond' limit ${limit}::int)`,
+  );
+}
+
 export async function findCommandResult(
   database: Database,
   id: string,

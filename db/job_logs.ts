@@ -29,6 +29,22 @@ export async function listJobLogs(database: Database, jobId: string, afterId: nu
     .orderBy(asc(jobLogs.id)).limit(limit);
 }
 
+/** Where the output of other instances' jobs ends now (0: there is none), for these dispatches. */
+export async function listLogEnds(
+  database: Database,
+  dispatchIds: readonly string[],
+  ownInstanceId: string,
+): Promise<{ id: string; dispatchId: string; attempt: number; lastId: number }[]> {
+  const found = await rows<{ id: string; dispatchId: string; attempt: number; lastId: string }>(
+    database,
+    sql`select j.id, j.dispatch_id as "dispatchId", j.attempt,
+        coalesce((select max(l.id) from job_logs l where l.job_id = j.id), 0)::text as "lastId"
+      from jobs j where j.dispatch_id = any(${`{${dispatchIds.join(",")}}`}::text::uuid[])
+        and j.instance_id <> ${ownInstanceId}::uuid`,
+  );
+  return found.map(({ lastId, ...job }) => ({ ...job, lastId: Number(lastId) }));
+}
+
 /** Adds to the count of lines that were not kept. */
 export async function addDroppedLogLines(database: Database, jobId: string, count: number): Promise<void> {
   await rows(

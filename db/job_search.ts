@@ -2,7 +2,7 @@
  * The jobs list: dispatches with what their last attempt says, newest first, filtered by what the search field's
  * qualifiers say.
  *
- * State, whole room names, whole ids and time go by indexes. Everything else (parts of texts, metadata, agents) must look
+ * State, one agent, whole room names, whole ids and time go by indexes. Everything else (parts of texts, metadata) must look
  * at rows one by one: it looks at SCAN_ROWS of those that the indexes give, newest first, and tells where it stopped, so
  * that a search for what hardly exists costs no more than one for what is everywhere, however many rows there are.
  */
@@ -85,11 +85,11 @@ export async function searchDispatches(
   // Under the table's own name, which the conditions use.
   const newest =
     sql`(select * from dispatches where ${indexed} order by created_at desc, id desc limit ${scanRows}::int)`;
-  const [found, lastLookedAt] = await Promise.all([
-    plannedRows<FoundDispatch>(database, statementOf(sql`${newest} dispatches where ${scanned}`, limit)),
-    findNth(database, indexed, scanRows),
-  ]);
-  return { found, stoppedAt: found.length === limit ? null : lastLookedAt };
+  const found = await plannedRows<FoundDispatch>(
+    database,
+    statementOf(sql`${newest} dispatches where ${scanned}`, limit),
+  );
+  return { found, stoppedAt: found.length === limit ? null : await findNth(database, indexed, scanRows) };
 }
 
 /** The list without a filter is asked for all the time: its statement is prepared; others are planned for their values. */
@@ -126,8 +126,9 @@ async function findNth(database: Database, indexed: SQL, count: number): Promise
   return last ? { id: last.id, createdAt: new Date(last.createdAtMs) } : null;
 }
 
-function indexedConditions({ states, rooms, ids, since }: JobFilter): (SQL | undefined)[] {
+function indexedConditions({ states, agents, rooms, ids, since }: JobFilter): (SQL | undefined)[] {
   return [
+    agents.length === 1 ? inArray(dispatches.agent, agents) : undefined,
     states.length === 0 ? undefined : inArray(dispatches.state, states),
     rooms.length === 0 || rooms.some(isBeginning) ? undefined : inArray(dispatches.room, rooms),
     ids.length === 0 || !ids.every(isWholeId) ? undefined : or(...ids.map(wholeIdCondition)),
@@ -140,7 +141,7 @@ function scannedConditions(filter: JobFilter): (SQL | undefined)[] {
   const any = <T>(values: readonly T[], condition: (value: T) => SQL | undefined) =>
     values.length === 0 ? undefined : or(...values.map(condition));
   return [
-    agents.length === 0 ? undefined : inArray(dispatches.agent, agents),
+    agents.length < 2 ? undefined : inArray(dispatches.agent, agents),
     rooms.some(isBeginning) ? any(rooms, roomCondition) : undefined,
     any(
       errors,

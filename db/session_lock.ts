@@ -22,8 +22,9 @@ export interface InstanceSight {
 export class InstanceSession {
   readonly #session: postgres.Sql;
 
-  constructor(database: Database) {
-    this.#session = database.dedicated();
+  /** @param onBreak the connection has gone, and the lock with it; the next beat takes it again. Must not throw. */
+  constructor(database: Pick<Database, "dedicated">, onBreak: () => void = () => {}) {
+    this.#session = database.dedicated(onBreak);
   }
 
   /** Takes the lock if this session does not hold it, and writes the heartbeat; one round trip. False: the row has ended. */

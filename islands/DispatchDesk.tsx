@@ -44,7 +44,7 @@ export interface DispatchDeskProps {
 }
 
 const options = (values: string[]) => values.map((value) => ({ value, label: value }));
-const PRIORITIES = options(["urgent", "high", "normal", "low"]);
+const PRIORITIES = [{ value: "", label: "own" }, ...options(["urgent", "high", "normal", "low"])];
 const PLACEMENTS = [{ value: "direct", label: "direct" }, { value: "livekit", label: "LiveKit" }];
 
 export default function DispatchDesk(props: DispatchDeskProps) {
@@ -91,8 +91,8 @@ export default function DispatchDesk(props: DispatchDeskProps) {
   };
   const curl = () => {
     const read = bodyOf(sent, agent?.metadataSchema ?? null, timeZone.value);
-    const { agent: name, room, priority, placement } = values;
-    return curlOf(read.ok ? read.body : { agent: name, room, priority, placement }, location.origin);
+    const { agent: name, room, placement } = values;
+    return curlOf(read.ok ? read.body : { agent: name, room, placement }, location.origin);
   };
 
   return (
@@ -136,13 +136,16 @@ export default function DispatchDesk(props: DispatchDeskProps) {
               />
             }
           />
-          <Segmented
-            legend="Priority"
-            name="priority"
-            options={PRIORITIES}
-            value={values.priority}
-            onChange={(priority) => change({ priority })}
-          />
+          <div>
+            <Segmented
+              legend="Priority"
+              name="priority"
+              options={PRIORITIES}
+              value={values.priority}
+              onChange={(priority) => change({ priority })}
+            />
+            <p class="mt-3 text-xs text-muted">Own: what the metadata or the agent itself says, else normal.</p>
+          </div>
           <div>
             <Segmented
               legend="Placement"

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Empty } from "../components/Empty.tsx";
 import { JobsTable } from "../components/jobs/JobsTable.tsx";
 import { ListBar } from "../components/jobs/ListBar.tsx";
-import { jobsHref, type Term } from "../components/jobs/query.ts";
+import { jobsHref, queryText, type Term } from "../components/jobs/query.ts";
 import { QueryField } from "../components/jobs/QueryField.tsx";
 import type { JobRow } from "../components/jobs/row.ts";
 import { useHeldRows } from "../components/jobs/use_held_rows.ts";
@@ -23,7 +23,9 @@ export interface JobsListProps {
   now: string;
 }
 
-export default function JobsList({ canOperate, ...props }: JobsListProps & { canOperate: boolean }) {
+export default function JobsList(
+  { canOperate, csrf, ...props }: JobsListProps & { canOperate: boolean; csrf: string },
+) {
   const { terms, isFirstPage, nextCursor } = props;
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [frozenAt, setFrozenAt] = useState<number | null>(null);
@@ -50,6 +52,7 @@ export default function JobsList({ canOperate, ...props }: JobsListProps & { can
           newCount={held.newCount}
           frozenAt={frozenAt}
           canOperate={canOperate}
+          csrf={csrf}
           onClear={clear}
           onShowNew={() => {
             clear();
@@ -69,6 +72,12 @@ export default function JobsList({ canOperate, ...props }: JobsListProps & { can
         )}
         <div class="flex flex-wrap items-center gap-3 border-t border-base-300 px-4 py-2.5 text-muted">
           <span>Filters are kept in the address: copy it to share this view.</span>
+          {canOperate && terms.length > 0 && held.rows.length > 0 && (
+            <span class="flex flex-wrap gap-x-3">
+              <a class="link-quiet" href={bulkHref("retry", terms)}>Retry all that fit</a>
+              <a class="link-quiet" href={bulkHref("cancel", terms)}>Cancel all that fit</a>
+            </span>
+          )}
           <nav class="ml-auto flex gap-2" aria-label="Pages">
             {!isFirstPage && <a class="btn btn-quiet btn-sm" href={href}>Newest</a>}
             {nextCursor !== null && <a class="btn btn-quiet btn-sm" href={jobsHref(terms, nextCursor)}>Older</a>}
@@ -77,6 +86,11 @@ export default function JobsList({ canOperate, ...props }: JobsListProps & { can
       </section>
     </div>
   );
+}
+
+/** To the preview: nothing is done yet. */
+function bulkHref(kind: "retry" | "cancel", terms: readonly Term[]): string {
+  return `/operations/new?${new URLSearchParams({ kind, query: queryText(terms) })}`;
 }
 
 function NoRows({ terms, isCut }: { terms: Term[]; isCut: boolean }) {

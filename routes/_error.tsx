@@ -30,8 +30,11 @@ function problemOf(ctx: Context<State>): Response {
     const { status, message } = error;
     return problem({ status, code: "http_error", title: message, detail: message, remedy: "Correct the request." });
   }
-  ctx.state.controlPlane.logger.error("a request failed", { method: ctx.req.method, path: ctx.url.pathname, error });
   const known = describeDatabaseError(error);
+  const { controlPlane } = ctx.state;
+  const level = known.code === "away" ? "debug" : "error";
+  controlPlane.logger[level]("a request failed", { method: ctx.req.method, path: ctx.url.pathname, error });
+  if (known.code !== "unexpected") controlPlane.suspectDatabase();
   if (known.code === "unexpected") {
     return problem({
       status: 500,

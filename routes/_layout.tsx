@@ -41,15 +41,24 @@ export default define.layout(async function Layout({ Component, state, url, req 
   );
 });
 
-/** A dispatch's page has its own heading and shows here the way to it. */
+/** The page of one dispatch or bulk operation shows here the way to it. */
 function PageTitle({ pathname, title }: { pathname: string; title: string }) {
-  const id = /^\/dispatches\/([^/]+)/.exec(pathname)?.[1];
+  const [, kind, id] = /^\/(dispatches|operations)\/([^/]+)/.exec(pathname) ?? [];
+  if (pathname === "/operations") return <h1 class="truncate text-lg font-bold tracking-tight">Bulk operations</h1>;
   if (id === undefined) return <h1 class="truncate text-lg font-bold tracking-tight">{title}</h1>;
   return (
     <nav aria-label="Where you are" class="flex min-w-0 items-center gap-1.5 text-muted">
-      <a class="row-link" href="/jobs" aria-current="false">{title}</a>
+      <a class="row-link" href={kind === "operations" ? "/operations" : "/jobs"} aria-current="false">
+        {kind === "operations" ? "Bulk operations" : title}
+      </a>
       <Icon name="i-right" class="size-3.5 flex-none" />
-      <b class="id truncate font-semibold text-base-content">{shortId(id)}</b>
+      {kind === "operations"
+        ? (
+          <h1 class="id truncate font-semibold text-base-content">
+            {id === "new" ? "preview" : shortId(id)}
+          </h1>
+        )
+        : <b class="id truncate font-semibold text-base-content">{shortId(id)}</b>}
     </nav>
   );
 }

@@ -10,6 +10,9 @@ import { isProblem } from "./(_shared)/problem.ts";
 /** Files and built chunks are not answered here: all else may hold what not everybody may see. */
 const NO_STORE = [["cache-control", "no-store"]] as const;
 
+/** A request that takes longer may wait for a database that is away: it is looked at (core/coordination/database_watch.ts). */
+const SUSPECT_AFTER_MS = 200;
+
 /**
  * Browsers that ask for a page get refusals as one too; programs get problem details. Nobody in particular gets it without
  * navigation, whose figures are not for everybody.
@@ -28,11 +31,13 @@ async function asPage(ctx: Context<State>, response: Response): Promise<Response
 export default define.middleware(async (ctx) => {
   const { parts } = ctx.state.controlPlane;
   let status = 500;
+  const slow = setTimeout(() => ctx.state.controlPlane.suspectDatabase(), SUSPECT_AFTER_MS);
   try {
     const response = await guardRequest(ctx) ?? await ctx.next();
     status = response.status;
     return withSecurityHeaders(await asPage(ctx, response), parts?.livekit.publicUrl ?? null, NO_STORE);
   } finally {
+    clearTimeout(slow);
     recordInAuditLog(ctx, status);
   }
 });

@@ -1,65 +1,37 @@
 import { GroupsPanel } from "../components/recover/GroupsPanel.tsx";
 import { LossesPanel } from "../components/recover/LossesPanel.tsx";
-import { type RecoverData, recoverHref, type Window, WINDOWS } from "../components/recover/types.ts";
-import { plural } from "../components/format.ts";
+import { type RecoverData, type Window, WINDOWS } from "../components/recover/types.ts";
 import { sinceMs } from "../components/jobs/query.ts";
 import { listLosses, type LossRow } from "../db/losses.ts";
-import { listFailureGroups, previewFailureGroup } from "../db/failure_groups.ts";
+import { previewFailureGroup } from "../db/failure_groups.ts";
+import OperationsList from "../islands/OperationsList.tsx";
 import RetryGroup from "../islands/RetryGroup.tsx";
-import { actorOf, noteDone, requireRole } from "./(_shared)/access.ts";
 import { define, type State } from "./(_shared)/define.ts";
-import { isUuid, readForm } from "./(_shared)/input.ts";
+import { failureGroups } from "./(_shared)/kept_failure_groups.ts";
 import { viewOfLoss } from "./(_shared)/loss_views.ts";
+import { operationsData } from "./(_shared)/operations_data.ts";
 import { canOperate, pageData } from "./(_shared)/page.ts";
 import { partsOf } from "./(_shared)/parts.ts";
 
-/** Jobs that one click retries. */
+/** Jobs that are listed; all of a larger group are retried from its preview. */
 const MAX_MEMBERS = 200;
 const MAX_LOSSES = 20;
-const WAIT_FOR_NOTHING = { wait: "none", waitMs: 1, onWaitTimeout: "continue" } as const;
+const MAX_OPERATIONS = 5;
 
 export const handler = define.handlers({
   /** `since`: 1h, 24h or 7d; `group`: the fingerprint to preview. */
   async GET(ctx) {
     const { searchParams } = ctx.url;
-    const retried = Number(searchParams.get("retried") ?? "");
-    const refused = Number(searchParams.get("refused") ?? "");
-    const notice = searchParams.has("retried")
-      ? `${plural(retried, "job")} retried${refused > 0 ? `, ${refused} refused` : ""}.`
-      : null;
-    return pageData(
-      await recoverDataOf(ctx.state, windowOf(searchParams.get("since")), searchParams.get("group"), notice),
-    );
-  },
-
-  /** The retry without JavaScript: of the ticked ids. */
-  async POST(ctx) {
-    const refused = requireRole(ctx, "operator", "dispatch.retry");
-    if (refused) return refused;
-    const { dispatcher, config } = partsOf(ctx.state);
-    const body = await readForm(ctx.req, config.maxBodyBytes);
-    if (!body.ok) return body.response;
-    const form = body.value;
-    const ids = form.getAll("id").filter((id) => typeof id === "string" && isUuid(id)).slice(
-      0,
-      MAX_MEMBERS,
-    ) as string[];
-    requireRole(ctx, "operator", "dispatch.retry", plural(ids.length, "dispatch", "dispatches"));
-    const requester = { actor: actorOf(ctx.state.principal), origin: "retry", traceparent: null } as const;
-    let retried = 0;
-    for (const id of ids) {
-      const result = await dispatcher.retry(id, undefined, requester, WAIT_FOR_NOTHING);
-      if (result.ok) retried += 1;
-    }
-    noteDone(ctx.state);
-    const href = recoverHref(windowOf(String(form.get("since"))), String(form.get("group")));
-    return ctx.redirect(`${href}&retried=${retried}&refused=${ids.length - retried}`, 303);
+    const [recover, operations] = await Promise.all([
+      recoverDataOf(ctx.state, windowOf(searchParams.get("since")), searchParams.get("group")),
+      operationsData(partsOf(ctx.state), { limit: MAX_OPERATIONS, cursor: null }),
+    ]);
+    return pageData({ ...recover, operations });
   },
 });
 
 export default define.page<typeof handler>(({ data, state }) => (
   <div class="mx-auto grid max-w-[88rem] grid-cols-[minmax(0,1fr)] gap-4">
-    {data.notice !== null && <p role="status" class="panel p-4 font-semibold">{data.notice}</p>}
     <GroupsPanel data={data} />
     {data.group && data.preview && (
       <RetryGroup
@@ -70,6 +42,14 @@ export default define.page<typeof handler>(({ data, state }) => (
         csrf={state.csrfToken ?? ""}
         canOperate={canOperate(state)}
       />
+    )}
+    {data.operations.operations.length > 0 && (
+      <>
+        <OperationsList initial={data.operations} dataUrl="/operations?as=data&few" />
+        <p class="-mt-2 px-1 text-muted">
+          <a class="link-quiet" href="/operations">All bulk operations</a>
+        </p>
+      </>
     )}
     <LossesPanel losses={data.losses} nowMs={Date.parse(data.now)} />
   </div>
@@ -83,14 +63,15 @@ async function recoverDataOf(
   state: State,
   window: Window,
   fingerprint: string | null,
-  notice: string | null,
 ): Promise<RecoverData> {
-  const { reads } = partsOf(state).database;
+  const parts = partsOf(state);
+  const { reads } = parts.database;
   const now = new Date();
-  const since = new Date(now.getTime() - (sinceMs(window) ?? 0));
+  const windowMs = sinceMs(window) ?? 0;
+  const since = new Date(now.getTime() - windowMs);
   const preview = (of: string) => previewFailureGroup(reads, { fingerprint: of, since, limit: MAX_MEMBERS });
   const [groups, losses, asked] = await Promise.all([
-    listFailureGroups(reads, since, now),
+    failureGroups(parts, windowMs),
     listLosses(reads, { limit: MAX_LOSSES, since }),
     fingerprint === null ? null : preview(fingerprint),
   ]);
@@ -98,5 +79,5 @@ async function recoverDataOf(
   const chosen = group && (group.fingerprint === fingerprint ? asked : await preview(group.fingerprint));
   const isOpen = ({ readyAt, givenUpAt }: LossRow) => readyAt === null && givenUpAt === null;
   const openFirst = losses.toSorted((a, b) => Number(isOpen(b)) - Number(isOpen(a))).map(viewOfLoss);
-  return { window, losses: openFirst, groups, group, preview: chosen, notice, now: now.toISOString() };
+  return { window, losses: openFirst, groups, group, preview: chosen, now: now.toISOString() };
 }

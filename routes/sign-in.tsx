@@ -2,6 +2,7 @@ import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import type { Context } from "fresh";
 import type { SignInVerdict } from "../core/auth/auth.ts";
+import { DatabaseError } from "../db/database_error.ts";
 import { safeNextPath } from "../core/auth/next_path.ts";
 import { isHttpsRequest, readSessionCookie, sessionCookie } from "../core/auth/session_cookie.ts";
 import { addressOf, hostOf } from "./(_shared)/access.ts";
@@ -32,7 +33,9 @@ export const handler = define.handlers({
     // A browser that fetches ahead must not use the link up.
     const isAhead = /prefetch|prerender/i.test(ctx.req.headers.get("sec-purpose") ?? "") || ctx.req.method === "HEAD";
     if (isAhead || ctx.state.controlPlane.auth.sessions === null) return notYet(next);
-    const { auth } = ctx.state.controlPlane;
+    const { auth, databaseProblem } = ctx.state.controlPlane;
+    // No session can be opened, and the link must not be used up for it.
+    if (databaseProblem !== null) throw new DatabaseError(databaseProblem);
     const verdict = await auth.signInWithLink(token, addressOf(ctx.info), readSessionCookie(ctx.req.headers));
     return answer(ctx, verdict, { next, by: "link" });
   },

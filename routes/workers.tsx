@@ -10,7 +10,7 @@ import { define } from "./(_shared)/define.ts";
 import { workersView } from "./(_shared)/fleet_views.ts";
 import { readForm } from "./(_shared)/input.ts";
 import { actOnInstance, type InstanceAction, MAX_DRAIN_MS } from "./(_shared)/instance_actions.ts";
-import { overviewData } from "./(_shared)/overview_data.ts";
+import { overviewWithLoads } from "./(_shared)/overview_data.ts";
 import { canOperate, pageData } from "./(_shared)/page.ts";
 import { partsOf } from "./(_shared)/parts.ts";
 
@@ -62,7 +62,7 @@ export default define.page<typeof handler>(({ data: { workers, problem }, state 
 ));
 
 async function workersData(parts: Parts): Promise<WorkersData> {
-  const [shared, rows] = await Promise.all([overviewData(parts), listLiveWorkers(parts.database.reads)]);
+  const [shared, rows] = await Promise.all([overviewWithLoads(parts), listLiveWorkers(parts.database.reads)]);
   const overview = withOwnState(parts, shared.overview);
   const others = rows.filter(({ instanceId }) => instanceId !== parts.instanceId).map(viewOfRow);
   return {
@@ -85,7 +85,8 @@ function actionOf(form: FormData): InstanceAction | null {
 }
 
 function ownWorkers(parts: Parts, now: Date): WorkerView[] {
-  return workersView(parts).map(({ id, instanceId, agent, jobType, connection, loadRatio, refusal }) => {
+  return workersView(parts).map(({ connection, ...worker }) => {
+    const { id, instanceId, agent, jobType, loadRatio, refusal, declines } = worker;
     const { state, since, attempts, lastClose, lastError } = connection;
     const isNow = state !== "registered" && state !== "stopped";
     const cause = isNow ? lastError ?? lastClose : lastClose;
@@ -103,7 +104,7 @@ function ownWorkers(parts: Parts, now: Date): WorkerView[] {
       state,
       since: since.toISOString(),
       attempts,
-      ...{ loadRatio, refusal },
+      ...{ loadRatio, refusal, declines },
       trouble: isTold && cause ? { title, text: `${cause.explanation} ${cause.remedy}`, isNow } : null,
     };
   });
@@ -116,5 +117,17 @@ function viewOfRow(
   const title = lastCloseCode === null ? "is not connected." : `lost its socket (${lastCloseCode}).`;
   const trouble = isNow && lastError !== null ? { title, text: lastError, isNow } : null;
   const since = changedAt.toISOString();
-  return { id, instanceId, agent, jobType, state, since, attempts: null, loadRatio, refusal: null, trouble };
+  return {
+    id,
+    instanceId,
+    agent,
+    jobType,
+    state,
+    since,
+    attempts: null,
+    loadRatio,
+    refusal: null,
+    declines: [],
+    trouble,
+  };
 }

@@ -41,6 +41,8 @@ function aboutAgent({ state, free, warm, usualReadyMs }: AgentChoice): string {
   if (state === "broken") return "Its file does not load: a dispatch waits until that is mended.";
   if (state === "not_hosted") return "No running instance hosts it: a dispatch waits until one does.";
   if (state === "loading") return "It is still being loaded.";
+  if (state === "unknown") return "The instance that hosts it has not been heard of for some seconds.";
+  if (free === null || warm === null) return "How many calls fit is not known now.";
   const room = free === 0
     ? "No slot is free: a dispatch waits."
     : `${plural(warm, "warm slot")}, ${plural(free, "more call fits", "more calls fit")}.`;

@@ -48,6 +48,11 @@ export function AttemptsPanel({ details, nowMs }: { details: DispatchDetails; no
           <pre class="id scroll-x mt-2 leading-5" tabIndex={0} aria-label={`Stack of attempt ${job.attempt}`}>
             <b class="text-failed">{job.failure?.kind}</b>: {errorText(job, stacks[job.id])}
           </pre>
+          {job.failure?.remedy && (
+            <p class="mt-2 text-muted">
+              <b class="font-semibold text-base-content">Remedy.</b> {job.failure.remedy}
+            </p>
+          )}
           {job.failure?.advice && (
             <p class="mt-2 text-muted">
               <b class="font-semibold text-base-content">Another try ({job.failure.class}).</b> {job.failure.advice}

@@ -11,6 +11,7 @@ const REFUSALS: Record<string, string> = {
   agent_not_hosted: "does not host the agent",
   instance_full: "all slots taken",
   agent_full: "the agent's limit is reached",
+  agent_stopped: "the agent was stopped there",
   breaker_open: "the agent keeps crashing there",
   cordoned: "cordoned",
   draining: "being drained",

@@ -6,6 +6,7 @@ const FLAGS: Record<string, string> = {
   never_connected: "did not connect in time",
   never_ready: "did not say in time that it is ready",
   ready_deadline_missed: "was not ready by the dispatch's deadline",
+  not_rerun: "was not run again",
   memory_high: "came near its memory limit",
 };
 

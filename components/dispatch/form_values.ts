@@ -4,11 +4,12 @@ import { type FieldError, fieldsOf, metadataOfFields, metadataOfJson } from "./m
 
 export interface AgentChoice {
   name: string;
-  state: "loading" | "ready" | "broken" | "not_hosted";
+  /** "unknown": only instances have it that have not been heard of for a while. */
+  state: "loading" | "ready" | "broken" | "not_hosted" | "unknown";
   metadataSchema: Record<string, unknown> | null;
-  /** How many more calls fit here now, and how many of them start warm. */
-  free: number;
-  warm: number;
+  /** How many more calls fit now, and how many of them start warm; null: not known. */
+  free: number | null;
+  warm: number | null;
   jobType: "room" | "participant" | "publisher";
   /** Median of its last dispatches; null: none yet. */
   usualReadyMs: number | null;
@@ -26,6 +27,7 @@ export interface FormValues {
   metadataAs: "form" | "json";
   fields: Record<string, string>;
   json: string;
+  /** Empty: what the metadata, the agent or its kind of jobs says. */
   priority: string;
   placement: string;
   /** Whom an agent for participants is for. */
@@ -60,7 +62,7 @@ export function emptyValues(agent: AgentChoice | undefined): FormValues {
     metadataAs: fieldsOf(schema) === null ? "json" : "form",
     fields: initialFields(schema),
     json: "",
-    priority: "normal",
+    priority: "",
     placement: "direct",
     ...NO_WISHES,
   };
@@ -89,7 +91,7 @@ export function bodyOf(values: FormValues, schema: Record<string, unknown> | nul
   if (!read.ok || errors.length > 0) return { ok: false, errors };
   const { agent, priority, placement, participantIdentity } = values;
   const { metadata } = read;
-  const body: DispatchBody = { agent, room: values.room.trim(), priority, placement };
+  const body: DispatchBody = { agent, room: values.room.trim(), ...(priority === "" ? {} : { priority }), placement };
   if (metadata !== undefined) body.metadata = metadata;
   if (participantIdentity !== "") body.participantIdentity = participantIdentity;
   if (scheduledAt) body.scheduledAt = scheduledAt;
@@ -120,7 +122,7 @@ export function valuesOf(form: FormData): FormValues {
     metadataAs: text("metadataAs") === "form" ? "form" : "json",
     fields,
     json: text("metadata"),
-    priority: text("priority") || "normal",
+    priority: text("priority"),
     placement: text("placement") || "direct",
     participantIdentity: text("participantIdentity"),
     startAt: text("startAt"),

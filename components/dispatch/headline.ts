@@ -5,9 +5,11 @@ import type { DispatchView } from "./types.ts";
 
 const WAITING: Record<string, string> = {
   agent_not_hosted: "Waits: no running instance hosts the agent",
+  not_taken_by_livekit: "Waits for a slot: LiveKit would give it to nobody",
   agent_broken: "Waits: the agent's file does not load",
   agent_loading: "Waits: the agent is being loaded",
   livekit_unreachable: "Waits: the LiveKit server can't be reached",
+  agent_stopped: "Waits: the agent was stopped on the instance that hosts it",
   breaker_open: "Waits: the agent crashed too often in a row, and is tried again later",
   retrying: "Waits for its next attempt: the last job failed",
   waiting_for_participant: "Waits: LiveKit starts a job when a participant comes",

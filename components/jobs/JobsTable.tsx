@@ -4,6 +4,7 @@ import { ShortId } from "../ShortId.tsx";
 import { StageStrip } from "../StageStrip.tsx";
 import { State } from "../State.tsx";
 import { Unknown } from "../Unknown.tsx";
+import { BOXES_FORM } from "./ListBar.tsx";
 import { isEnded, type JobRow } from "./row.ts";
 import { Time } from "../Time.tsx";
 
@@ -32,10 +33,10 @@ export function JobsTable({ rows, instanceNames, nowMs, selected, changed, depar
       <table class="grid-table">
         <thead>
           <tr>
-            <th scope="col" class="w-8 noscript:hidden">
+            <th scope="col" class="w-8">
               <input
                 type="checkbox"
-                class="checkbox checkbox-xs"
+                class="checkbox checkbox-xs noscript:hidden"
                 aria-label={`Select all ${rows.length} shown jobs`}
                 checked={isAll}
                 onChange={(event) => onSelect(rows.map(({ id }) => id), event.currentTarget.checked)}
@@ -94,10 +95,13 @@ function Row({ row, spans, scaleMs, place, nowMs, isSelected, isChanged, isDepar
     Date.parse(enteredAt);
   return (
     <tr aria-selected={isSelected} class={isDeparted ? "opacity-60" : ""} data-id={id}>
-      <td class="noscript:hidden">
+      <td>
         <input
           type="checkbox"
           class="checkbox checkbox-xs"
+          name="id"
+          value={id}
+          form={BOXES_FORM}
           aria-label={`Select ${id.slice(-8)}`}
           checked={isSelected}
           onChange={(event) => onSelect(event.currentTarget.checked)}

@@ -27,8 +27,8 @@ export const NAVIGATION: readonly NavigationItem[] = [
 /** Pages that a phone's bar shows; the others are behind "More". */
 export const PHONE_PAGES = ["/", "/jobs", "/dispatch", "/recover"];
 
-/** The item that a path belongs to: a dispatch's own page belongs to Jobs. */
+/** The item that a path belongs to: a dispatch's own page belongs to Jobs, a bulk operation's to Recover. */
 export function currentItem(pathname: string): NavigationItem | null {
-  const path = /^\/dispatches\//.test(pathname) ? "/jobs" : pathname;
+  const path = pathname.replace(/^\/dispatches\/.*/, "/jobs").replace(/^\/operations(\/.*)?$/, "/recover");
   return NAVIGATION.find(({ href }) => href === path || (href !== "/" && path.startsWith(`${href}/`))) ?? null;
 }

@@ -5,12 +5,13 @@ import { State } from "../State.tsx";
 import { TableRegion } from "../Table.tsx";
 import type { OverviewData } from "./types.ts";
 
-const NOT_HERE = "another instance's figures are not known here";
+const UNKNOWN = "an instance that hosts it has not been heard of for some seconds, or none hosts it";
 const STATES: Record<string, { state: string; word: string }> = {
   ready: { state: "serving", word: "serving" },
   loading: { state: "placed", word: "loading" },
   broken: { state: "failed", word: "does not load" },
   not_hosted: { state: "unknown", word: "not hosted" },
+  unknown: { state: "unknown", word: "unknown" },
 };
 
 export function AgentsPanel({ data: { overview, history } }: { data: OverviewData }) {
@@ -43,16 +44,16 @@ export function AgentsPanel({ data: { overview, history } }: { data: OverviewDat
                     <State {...STATES[agent.state] ?? { state: "unknown" }} />
                   </td>
                   <td class="num">
-                    <Figure value={agent.running} why={NOT_HERE} />
+                    <Figure value={agent.running} why={UNKNOWN} />
                   </td>
                   <td class="num max-md:hidden">
-                    <Figure value={agent.warm} why={NOT_HERE} />
+                    <Figure value={agent.warm} why={UNKNOWN} />
                   </td>
                   <td class="num">
                     <Figure value={agent.queued} />
                   </td>
                   <td class="num max-md:hidden">
-                    <Figure value={agent.free} why={NOT_HERE} />
+                    <Figure value={agent.free} why={UNKNOWN} />
                   </td>
                   <td class="max-md:hidden">
                     {history.callsOfAgent[agent.name]

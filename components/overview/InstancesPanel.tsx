@@ -8,7 +8,7 @@ import { State } from "../State.tsx";
 import { TableRegion } from "../Table.tsx";
 import { Unknown } from "../Unknown.tsx";
 import type { OverviewData, OverviewInstance } from "./types.ts";
-import { warmHere } from "./VerdictPanel.tsx";
+import { warmOn } from "./VerdictPanel.tsx";
 
 /** The lease of an instance (architecture.md 7). */
 export const LEASE_MS = 8_000;
@@ -42,7 +42,7 @@ export function InstancesPanel({ data: { overview, history }, sinceMs }: { data:
             <Row
               key={instance.id}
               instance={instance}
-              warm={instance.isThisOne ? warmHere(overview) : 0}
+              warm={warmOn(overview, instance.id)}
               load={history.loadOfInstance[instance.id] ?? []}
               ageMs={instance.heartbeatAgeMs + sinceMs}
             />

@@ -19,7 +19,7 @@ export function VerdictPanel({ overview }: { overview: Overview }) {
   const verdict = verdictOf(overview);
   const instances = overview.instances.map((instance) => ({
     instance,
-    slots: slotCounts(instance, instance.isThisOne ? warmHere(overview) : 0),
+    slots: slotCounts(instance, warmOn(overview, instance.id)),
   }));
   const total = (kind: keyof SlotCounts) => instances.reduce((sum, { slots }) => sum + slots[kind], 0);
   return (
@@ -78,6 +78,8 @@ export function VerdictPanel({ overview }: { overview: Overview }) {
   );
 }
 
-export function warmHere({ agents }: Overview): number {
-  return agents.reduce((sum, { warm }) => sum + (warm ?? 0), 0);
+/** Warm slots of an instance, as far as they are known. */
+export function warmOn({ agents }: Overview, instanceId: string): number {
+  const there = agents.flatMap(({ instances }) => instances.filter((each) => each.instanceId === instanceId));
+  return there.reduce((sum, { warm }) => sum + (warm ?? 0), 0);
 }

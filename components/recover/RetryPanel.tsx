@@ -1,11 +1,11 @@
 /**
- * What of the chosen group can be retried, and the retry. Membership is frozen when the page is made: what fails later is
- * not among the ticked. A plain form without JavaScript; with it, each job's result shows in its row.
+ * What of the chosen group can be retried, and the retry: a bulk operation of what is ticked. Its button counts that; without
+ * JavaScript it can't, so that the page it leads to asks once more.
  */
 import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import { count, plural } from "../format.ts";
-import { write } from "../live/write.ts";
+import { sinceMs as spanMs } from "../jobs/query.ts";
 import { Panel } from "../Panel.tsx";
 import { TableRegion } from "../Table.tsx";
 import type { FailureGroup, GroupPreview, RecoverData } from "./types.ts";
@@ -20,28 +20,10 @@ interface Props {
   canOperate: boolean;
 }
 
-type Result = { state: "retried"; id: string } | { state: "refused"; reason: string };
-
 export function RetryPanel({ group, preview, window, now, csrf, canOperate }: Props) {
   const { members, eligible, retried, recovered } = preview;
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set(members.map(({ dispatchId }) => dispatchId)));
-  const [results, setResults] = useState<Record<string, Result>>({});
-  const [isRunning, setRunning] = useState(false);
-  const waiting = members.filter(({ dispatchId }) => chosen.has(dispatchId) && results[dispatchId] === undefined);
-  const done = Object.values(results).filter(({ state }) => state === "retried").length;
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    if (isRunning) return;
-    setRunning(true);
-    for (const { dispatchId } of waiting) {
-      const answer = await write<{ id: string }>("POST", `/api/v1/dispatches/${dispatchId}/retry`, {});
-      const result: Result = answer.ok
-        ? { state: "retried", id: answer.value.id }
-        : { state: "refused", reason: answer.problem.detail };
-      setResults((before) => ({ ...before, [dispatchId]: result }));
-    }
-    setRunning(false);
-  };
+  const sinceMs = Date.parse(now) - (spanMs(window) ?? 0);
   const tick = (id: string, isTicked: boolean) => {
     const next = new Set(chosen);
     isTicked ? next.add(id) : next.delete(id);
@@ -52,6 +34,11 @@ export function RetryPanel({ group, preview, window, now, csrf, canOperate }: Pr
     { word: "retried before", value: retried, colour: "var(--chart-6)" },
     { word: "served by a later attempt", value: recovered, colour: "var(--chart-3)" },
   ];
+  const allHref = `/operations/new?${new URLSearchParams({
+    kind: "retry",
+    group: group.fingerprint,
+    since: new Date(sinceMs).toISOString(),
+  })}`;
   const seen = shares.filter(({ value }) => value > 0);
   return (
     <Panel
@@ -63,10 +50,17 @@ export function RetryPanel({ group, preview, window, now, csrf, canOperate }: Pr
         </>
       }
     >
-      <form method="post" action="/recover" onSubmit={submit}>
+      <form
+        method="post"
+        action="/operations/new"
+        onFormData={(event) => {
+          const { formData } = event as unknown as FormDataEvent;
+          formData.set("confirm", "yes");
+          formData.set("expected", String(chosen.size));
+        }}
+      >
         <input type="hidden" name="csrf" value={csrf} />
-        <input type="hidden" name="group" value={group.fingerprint} />
-        <input type="hidden" name="since" value={window} />
+        <input type="hidden" name="kind" value="retry" />
         <div class="grid gap-6 p-4 lg:grid-cols-2">
           <div>
             <p class="flex items-baseline gap-3">
@@ -96,7 +90,7 @@ export function RetryPanel({ group, preview, window, now, csrf, canOperate }: Pr
             <dt>Error</dt>
             <dd>{group.message}</dd>
             <dt>At once</dt>
-            <dd>as many as slots are free; the others wait in the queue</dd>
+            <dd>paced; as many run as slots are free, the others wait in the queue</dd>
             <dt>Each retry</dt>
             <dd>is a new dispatch into the same room, with the same metadata</dd>
           </dl>
@@ -120,7 +114,6 @@ export function RetryPanel({ group, preview, window, now, csrf, canOperate }: Pr
                 <th scope="col">Room</th>
                 <th scope="col" class="max-md:hidden">Agent</th>
                 <th scope="col">Failed</th>
-                <th scope="col">Result</th>
               </tr>
             </thead>
             <tbody>
@@ -144,43 +137,24 @@ export function RetryPanel({ group, preview, window, now, csrf, canOperate }: Pr
                   <td class="text-muted">
                     <Time at={failedAt} />
                   </td>
-                  <td>
-                    <ResultCell result={results[dispatchId]} />
-                  </td>
                 </tr>
               ))}
             </tbody>
           </TableRegion>
         )}
         <div class="flex flex-wrap items-center gap-3 border-t border-base-300 px-4 py-3.5">
-          <button
-            type="submit"
-            class="btn btn-primary"
-            disabled={!canOperate || waiting.length === 0}
-            aria-disabled={isRunning}
-          >
-            Retry {plural(waiting.length, "job")}
+          <button type="submit" class="btn btn-primary" disabled={!canOperate || chosen.size === 0}>
+            Retry {plural(chosen.size, "job")}
           </button>
-          <span class="text-muted" aria-live="polite">
-            {done > 0
-              ? `${plural(done, "job")} retried`
-              : canOperate
-              ? ""
-              : "Your role is viewer: an operator can retry."}
-          </span>
+          {!canOperate && <span class="text-muted">Your role is viewer: an operator can retry.</span>}
           {eligible > members.length && (
-            <span class="ml-auto text-xs text-muted">
+            <span class="ml-auto flex flex-wrap items-center gap-3 text-xs text-muted">
               the newest {count(members.length)} of {count(eligible)} are listed
+              <a class="btn btn-quiet btn-sm" href={allHref}>Preview all {count(eligible)}</a>
             </span>
           )}
         </div>
       </form>
     </Panel>
   );
-}
-
-function ResultCell({ result }: { result: Result | undefined }) {
-  if (result === undefined) return <span class="text-faint">not yet</span>;
-  if (result.state === "refused") return <span class="text-failed">{result.reason}</span>;
-  return <a class="link-quiet" href={`/dispatches/${result.id}`}>retried</a>;
 }

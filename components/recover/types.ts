@@ -29,8 +29,6 @@ export interface RecoverData {
   /** The chosen group. */
   group: FailureGroup | null;
   preview: GroupPreview | null;
-  /** Told once after a retry without JavaScript. */
-  notice: string | null;
   now: string;
 }
 

@@ -20,6 +20,7 @@ export function stateWords({ state, expected }: RoomView): { state: string; word
 const REASONS: Record<string, string> = {
   no_free_slot: "no slot is free",
   agent_not_hosted: "no instance hosts it",
+  not_taken_by_livekit: "waits for a slot: LiveKit gave it to nobody",
   agent_broken: "its file does not load",
   agent_loading: "it is being loaded",
   livekit_unreachable: "LiveKit can't be reached",

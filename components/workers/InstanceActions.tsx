@@ -12,6 +12,8 @@ export type Act = (form: FormData) => void;
 interface Props {
   instance: OverviewInstance;
   drainTimeoutMs: number;
+  /** Agents that take no calls here because they asked for it. */
+  stoppedAgents: readonly string[];
   csrf: string;
   onAct: Act;
 }
@@ -23,7 +25,7 @@ const ROW = "relative flex flex-wrap gap-2";
 const MS_PER_MINUTE = 60_000;
 const MAX_MINUTES = 1_440;
 
-export function InstanceActions({ instance, drainTimeoutMs, csrf, onAct }: Props) {
+export function InstanceActions({ instance, drainTimeoutMs, stoppedAgents, csrf, onAct }: Props) {
   const { id, hostname, state, liveJobs } = instance;
   const shared = { id, csrf, onAct };
   const calls = plural(liveJobs, "call");
@@ -53,6 +55,13 @@ export function InstanceActions({ instance, drainTimeoutMs, csrf, onAct }: Props
   if (state !== "running" && state !== "cordoned") return null;
   return (
     <div class={ROW}>
+      {state === "running" && stoppedAgents.length > 0 && (
+        <ActionForm {...shared} action="uncordon">
+          <button type="submit" class="btn btn-quiet btn-xs">
+            {`Let ${stoppedAgents.join(", ")} take calls again`}
+          </button>
+        </ActionForm>
+      )}
       <ActionForm {...shared} action={state === "cordoned" ? "uncordon" : "cordon"}>
         <button type="submit" class="btn btn-quiet btn-xs">{state === "cordoned" ? "Uncordon" : "Cordon"}</button>
       </ActionForm>

@@ -5,7 +5,7 @@ import { timeZone } from "../live/time_zone.ts";
 import { Heartbeat } from "../Heartbeat.tsx";
 import { Icon } from "../Icon.tsx";
 import { LEASE_MS } from "../overview/InstancesPanel.tsx";
-import { warmHere } from "../overview/VerdictPanel.tsx";
+import { warmOn } from "../overview/VerdictPanel.tsx";
 import type { OverviewInstance } from "../overview/types.ts";
 import { slotCounts, SlotMeter } from "../SlotMeter.tsx";
 import { State } from "../State.tsx";
@@ -13,6 +13,7 @@ import { TableRegion } from "../Table.tsx";
 import { Unknown } from "../Unknown.tsx";
 import { CallsLeft, ClosedFacts } from "./CallsLeft.tsx";
 import { type Act, InstanceActions } from "./InstanceActions.tsx";
+import { refusalLines } from "./refusal_lines.ts";
 import type { WorkersData, WorkerView } from "./types.ts";
 
 const STATES: Record<string, { state: string; word: string }> = {
@@ -57,7 +58,11 @@ export function InstancePanel({ instance, data, sinceMs, nowMs, csrf, canOperate
           <Heartbeat ageMs={ageMs} leaseMs={LEASE_MS} />
         </span>
         {form && !isSilent && (
-          <InstanceActions instance={instance} drainTimeoutMs={data.drainTimeoutMs} csrf={csrf} onAct={onAct} />
+          <InstanceActions
+            {...{ instance, csrf, onAct }}
+            drainTimeoutMs={data.drainTimeoutMs}
+            stoppedAgents={workers.filter(({ refusal }) => refusal === "agent_stopped").map(({ agent }) => agent)}
+          />
         )}
       </div>
       <div class="grid overflow-hidden rounded-b-box divide-base-300 max-lg:divide-y lg:grid-cols-[22rem_minmax(0,1fr)] lg:divide-x">
@@ -67,7 +72,7 @@ export function InstancePanel({ instance, data, sinceMs, nowMs, csrf, canOperate
         </div>
         {closed && state === "draining"
           ? <CallsLeft name={hostname} calls={closed.calls} nowMs={nowMs} />
-          : <Workers workers={workers} data={data} isThisOne={isThisOne} nowMs={nowMs} />}
+          : <Workers workers={workers} data={data} instanceId={id} nowMs={nowMs} />}
       </div>
     </section>
   );
@@ -80,7 +85,7 @@ function wordOf(state: string, liveJobs: number): string {
 
 function Slots({ instance, data, isSilent }: { instance: OverviewInstance; data: WorkersData; isSilent: boolean }) {
   const { liveJobs, maxJobs, loadRatio, cpuRatio, memoryBytes } = instance;
-  const slots = slotCounts(instance, instance.isThisOne ? warmHere(data.overview) : 0);
+  const slots = slotCounts(instance, warmOn(data.overview, instance.id));
   const fit = slots.warm + slots.free;
   return (
     <>
@@ -123,11 +128,12 @@ function Slots({ instance, data, isSilent }: { instance: OverviewInstance; data:
 }
 
 function Workers(
-  { workers, data, isThisOne, nowMs }: { workers: WorkerView[]; data: WorkersData; isThisOne: boolean; nowMs: number },
+  { workers, data, instanceId, nowMs }: { workers: WorkerView[]; data: WorkersData; instanceId: string; nowMs: number },
 ) {
   if (workers.length === 0) return <p class="p-4 text-muted">It has no workers.</p>;
-  const agentOf = (name: string) => isThisOne ? data.overview.agents.find((agent) => agent.name === name) : undefined;
-  const why = "only that instance knows";
+  const agentOf = (name: string) =>
+    data.overview.agents.find((agent) => agent.name === name)?.instances.find((each) => each.instanceId === instanceId);
+  const why = "it has not been heard of for some seconds";
   return (
     <div class="min-w-0">
       <TableRegion label="Workers table">
@@ -137,11 +143,13 @@ function Workers(
             <th scope="col" class="num">In calls</th>
             <th scope="col" class="num">Warm</th>
             <th scope="col" class="num max-md:hidden">More fit</th>
+            <th scope="col" class="w-24 max-lg:hidden">Load, 1 h</th>
+            <th scope="col" class="num max-md:hidden">Load</th>
             <th scope="col">LiveKit</th>
           </tr>
         </thead>
         <tbody>
-          {workers.map(({ id, agent, jobType, state, since, attempts }) => (
+          {workers.map(({ id, agent, jobType, state, since, attempts, loadRatio }) => (
             <tr key={id}>
               <td>
                 <b class="font-semibold">{agent}</b> <span class="text-faint">{jobType}</span>
@@ -155,6 +163,17 @@ function Workers(
               <td class="num max-md:hidden">
                 <Figure value={agentOf(agent)?.free ?? null} why={why} />
               </td>
+              <td class="max-lg:hidden">
+                <Spark
+                  values={data.history.loadOfWorker[instanceId]?.[agent] ?? []}
+                  colour="var(--chart-1)"
+                  class="spark w-20"
+                  top={1}
+                />
+              </td>
+              <td class="num max-md:hidden">
+                {loadRatio === null ? <Unknown why="it has not told yet" /> : loadRatio.toFixed(2)}
+              </td>
               <td>
                 <State {...STATES[state] ?? { state: "unknown", word: state }} />{" "}
                 <span class="text-muted" title={exactTime(since, timeZone.value)}>
@@ -167,6 +186,11 @@ function Workers(
           ))}
         </tbody>
       </TableRegion>
+      {refusalLines(workers).map(({ agents, text }) => (
+        <p class="wrap-anywhere border-t border-base-300 px-4 py-2.5 text-xs text-muted" key={agents + text}>
+          <b class="font-semibold text-base-content">{agents}</b> {text}
+        </p>
+      ))}
       {workers.filter(({ trouble }) => trouble !== null).map(({ id, agent, trouble }) => (
         <div class="problem border-t border-base-300" data-state={trouble?.isNow ? "attention" : "unknown"} key={id}>
           <Icon name={trouble?.isNow ? "st-attention" : "st-unknown"} class="" />

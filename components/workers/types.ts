@@ -1,5 +1,5 @@
 /** What the Workers page shows: each instance with its workers. */
-import type { OverviewData } from "../overview/types.ts";
+import type { OverviewData, OverviewHistory } from "../overview/types.ts";
 
 export interface WorkerView {
   id: string;
@@ -15,6 +15,8 @@ export interface WorkerView {
   loadRatio: number | null;
   /** Why it takes no job now ("instance_full", "cordoned", "instance_memory", …); null when it does, or only its instance knows. */
   refusal: string | null;
+  /** Why it declined LiveKit's offers in the last ten minutes, the most frequent first; of other instances' workers none. */
+  declines: { reason: string; count: number }[];
   /** What went wrong last, while it is not registered or when it lost its socket lately. */
   trouble: { title: string; text: string; isNow: boolean } | null;
 }
@@ -41,6 +43,10 @@ export interface ClosedCall {
 }
 
 export interface WorkersData extends OverviewData {
+  history: OverviewHistory & {
+    /** Load (0..1) of each instance's workers in the last hour, by agent. */
+    loadOfWorker: Record<string, Record<string, (number | null)[]>>;
+  };
   workers: WorkerView[];
   /** By instance. */
   closed: Record<string, ClosedInstance>;

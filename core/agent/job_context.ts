@@ -57,7 +57,8 @@ export interface SlotContext {
 /** Progress that outlives the job: the next attempt of the same dispatch goes on from it. */
 export interface CheckpointStore {
   /**
-   * Stores any JSON of at most 1 MB as the newest version; resolves with its number when it is stored. Rejects with
+   * Stores any JSON of at most 1 MB as the newest version; resolves with its number when it is stored, or with 0
+   * when it waits on the control plane's disk, because the database is away. Rejects with
    * ControlPlaneError "too_large", "lost" (another attempt has taken over), "unavailable" or "timeout".
    */
   save(data: unknown): Promise<number>;

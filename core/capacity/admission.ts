@@ -17,12 +17,14 @@ import {
 
 /** Why nothing is let in: the operator said so, or the program ends. */
 export type StopReason = "cordoned" | "draining" | "stopping";
-export type Refusal = "instance_full" | "agent_full" | "breaker_open" | StopReason | ResourceRefusal;
+export type Refusal = "instance_full" | "agent_full" | "breaker_open" | "agent_stopped" | StopReason | ResourceRefusal;
 
-/** Keeps the jobs of an agent away that crashes again and again (recovery/breaker_board.ts). */
+/** Keeps the jobs of an agent away that crashes again and again (recovery/breaker_board.ts), or was stopped here. */
 export interface StartGate {
   /** Jobs of the agent that may start now: all (Infinity), none, or one that tries. */
   mayStart(agent: string): number;
+  /** Why none; "breaker_open" unless said. */
+  refusal?(agent: string): "breaker_open" | "agent_stopped";
   /** One of them is about to. */
   started(agent: string): void;
 }
@@ -118,7 +120,7 @@ export class Admission {
   /** What stands against one more job of `agent`; null when nothing does. */
   refusalFor(agent: string): Refusal | null {
     if (this.#stopped !== null) return this.#stopped;
-    if (this.#gate.mayStart(agent) === 0) return "breaker_open";
+    if (this.#gate.mayStart(agent) === 0) return this.#gate.refusal?.(agent) ?? "breaker_open";
     const reached = this.#limiter.refusal();
     if (reached) return reached;
     if (this.#used >= this.#maxJobs) return "instance_full";
@@ -170,6 +172,11 @@ export class Admission {
   setAdmitting(reason: "cordoned" | "draining" | null): void {
     if (this.#stopReason === reason) return;
     this.#stopReason = reason;
+    this.#changed();
+  }
+
+  /** The gate says something else now: listeners are told. */
+  gateChanged(): void {
     this.#changed();
   }
 

@@ -393,6 +393,34 @@ export const SETTINGS = {
     "A connected job of an agent with explicit readiness that is not ready so long after is flagged.",
     { unit: "ms" },
   ),
+  enteredTimeoutMs: setting(
+    "GREENROOM_ENTERED_TIMEOUT_MS",
+    integer(0, 3_600_000),
+    60_000,
+    "A job whose entry was not called so long after its assignment is stuck: it is ended and tried again; 0: never.",
+    { unit: "ms" },
+  ),
+  connectedTimeoutMs: setting(
+    "GREENROOM_CONNECTED_TIMEOUT_MS",
+    integer(0, 86_400_000),
+    60_000,
+    "The same for one that has not connected to its room so long after its entry; 0: never.",
+    { unit: "ms" },
+  ),
+  readyTimeoutMs: setting(
+    "GREENROOM_READY_TIMEOUT_MS",
+    integer(0, 86_400_000),
+    120_000,
+    "The same for one with explicit readiness that is not ready so long after connecting; 0: never.",
+    { unit: "ms" },
+  ),
+  livekitAssignTimeoutMs: setting(
+    "GREENROOM_LIVEKIT_ASSIGN_TIMEOUT_MS",
+    integer(1_000, 60_000),
+    8_500,
+    "How long LiveKit may take to assign a dispatch that it is to place, before it counts as dropped.",
+    { unit: "ms" },
+  ),
   drainTimeoutMs: setting(
     "GREENROOM_DRAIN_TIMEOUT_MS",
     integer(0, 86_400_000),
@@ -415,6 +443,16 @@ export const SETTINGS = {
   queueCapacity: setting("GREENROOM_QUEUE_CAPACITY", integer(1, 1_000_000), 1_000, "Waiting dispatches per agent.", {
     unit: "dispatches",
   }),
+  bulkMaxItems: setting("GREENROOM_BULK_MAX_ITEMS", integer(1, 100_000), 10_000, "Items of one bulk operation.", {
+    unit: "items",
+  }),
+  bulkItemsPerSecond: setting(
+    "GREENROOM_BULK_ITEMS_PER_SECOND",
+    integer(1, 200),
+    10,
+    "Pace of a bulk operation when it does not say its own.",
+    { unit: "items" },
+  ),
   rateGlobalPerSecond: setting(
     "GREENROOM_RATE_GLOBAL_PER_SECOND",
     integer(0, 100_000),
@@ -454,6 +492,26 @@ export const SETTINGS = {
     integer(10, 60_000),
     1_000,
     "Between looks at the queue when nothing wakes us.",
+    { unit: "ms" },
+  ),
+  notify: setting(
+    "GREENROOM_NOTIFY",
+    flag(),
+    true,
+    "Instances tell each other of changes by Postgres' NOTIFY; 0 (behind a pooler in transaction mode): they only poll.",
+  ),
+  region: setting(
+    "GREENROOM_REGION",
+    optionalText,
+    null,
+    "Region of this instance: dispatches that name it prefer it.",
+  ),
+  zone: setting("GREENROOM_ZONE", optionalText, null, "Zone of this instance within its region, as it is shown."),
+  regionGraceMs: setting(
+    "GREENROOM_REGION_GRACE_MS",
+    integer(0, 600_000),
+    3_000,
+    "How long a waiting dispatch is left to instances of its region before any other takes it.",
     { unit: "ms" },
   ),
   rulesPollMs: setting(

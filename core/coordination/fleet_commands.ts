@@ -12,6 +12,7 @@ import {
   findCommandResult,
   finishCommand,
   insertCommand,
+  pruneCommands,
   takeCommands,
   type TakenCommand,
 } from "../../db/instance_commands.ts";
@@ -44,6 +45,10 @@ const POLL_MS = 1_000;
 const ANSWER_POLL_MS = 100;
 const MAX_AGE_MS = 60_000;
 const TAKE_LIMIT = 100;
+const PRUNE_EVERY_MS = 600_000;
+/** Answered commands are kept for people to look at. */
+const KEEP_MS = 86_400_000;
+const PRUNE_LIMIT = 1_000;
 const NEVER = new AbortController().signal;
 
 export class FleetCommands implements Service {
@@ -92,9 +97,14 @@ export class FleetCommands implements Service {
       if (subjects.length === 0 || subjects.includes(instanceId)) this.#alarm.ring();
       for (const answered of this.#answers) answered.ring();
     });
+    let pruneAtMs = performance.now() + PRUNE_EVERY_MS;
     while (!signal.aborted) {
       try {
         await this.takeAll();
+        if (performance.now() >= pruneAtMs) {
+          pruneAtMs = performance.now() + PRUNE_EVERY_MS;
+          await pruneCommands(this.#options.database, KEEP_MS, PRUNE_LIMIT);
+        }
       } catch (error) {
         logger.debug("could not look for commands of other instances; trying again", { error });
       }

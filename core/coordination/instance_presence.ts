@@ -50,7 +50,10 @@ export class InstancePresence implements Service {
     return this.#connectedSinceMs !== null;
   }
 
-  /** How long heartbeats have been written without a break, in milliseconds. */
+  /**
+   * How long heartbeats have been written, and our lock held, without a break, in milliseconds. A database that restarts
+   * between two heartbeats is a break too: all locks were free meanwhile, and those of others prove nothing.
+   */
   get connectedForMs(): number {
     return this.#connectedSinceMs === null ? 0 : performance.now() - this.#connectedSinceMs;
   }
@@ -62,7 +65,7 @@ export class InstancePresence implements Service {
       await insertInstance(database, { id, hostname: hostname(), pid: Deno.pid, version, maxJobs, region, zone });
     }
     this.#hasRow = true;
-    this.#session = new InstanceSession(database);
+    this.#session = new InstanceSession(database, () => this.#connectedSinceMs = null);
     await this.#beat();
   }
 

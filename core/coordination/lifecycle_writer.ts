@@ -11,16 +11,21 @@
  * - A database that takes no writes (full, read-only after a fail-over) counts as away too.
  * - A statement that takes longer than `timeoutMs` counts as no database. It may still be applied: see above.
  * - The queue is bounded by MAX_PENDING; beyond, and when the spool is full, changes are refused loudly.
+ * - Checkpoints that jobs save meanwhile wait in the spool too, in order.
+ * - A job that LiveKit assigned while the database was away is placed by an entry of its own, before its changes. When its
+ *   guards refuse it, whoever runs it is told (`onPlacingRefused`), and its changes are refused too.
  */
 import type { Database } from "../../db/client.ts";
 import { describeDatabaseError } from "../../db/database_error.ts";
 import { applyJobChanges, areJobChangesApplied, type JobChange } from "../../db/job_changes.ts";
+import { type CheckpointChange, saveCheckpoint } from "../../db/checkpoints.ts";
+import { type JobPlacing, storeOutagePlacing } from "../../db/outage_placements.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
 import { settlesWithin } from "../lifecycle/supervisor.ts";
 import type { Spool } from "./spool.ts";
-import { fromSpooled, type SpooledChange, toSpooled } from "./spooled_change.ts";
+import { fromSpooled, isSingle, type LifecycleChange, type SpooledChange, toSpooled } from "./spooled_change.ts";
 
 /** written: it is in the database · refused: the job has moved on · spooled: it will be, in order · lost: no room for it. */
 export type WriteResult = "written" | "refused" | "spooled" | "lost";
@@ -34,7 +39,7 @@ export interface LifecycleWriterOptions {
 }
 
 interface Pending {
-  change: JobChange;
+  change: LifecycleChange;
   settle: (result: WriteResult) => void;
 }
 
@@ -49,6 +54,9 @@ export class LifecycleWriter implements Service {
   readonly #retry = new Alarm();
   #pending: Pending[] = [];
   #flushing: Promise<void> | null = null;
+  readonly #refusedPlacings = new Set<(jobId: string) => void>();
+  /** Dispatches of jobs that were placed under another one than their changes name, by job. */
+  readonly #dispatchOf = new Map<string, string>();
   #isAway: boolean;
   #refused = 0;
 
@@ -72,8 +80,13 @@ export class LifecycleWriter implements Service {
     return this.#refused;
   }
 
+  /** Told of a job that was placed while the database was away, and is another's: it must end. Must not throw. */
+  onPlacingRefused(listener: (jobId: string) => void): void {
+    this.#refusedPlacings.add(listener);
+  }
+
   /** Resolves when the change is in the database or in the spool. Never rejects. */
-  write(change: JobChange): Promise<WriteResult> {
+  write(change: LifecycleChange): Promise<WriteResult> {
     if (this.#pending.length >= MAX_PENDING) {
       this.#options.logger.error("a job's change is lost: too many wait", idsOf(change));
       return Promise.resolve("lost");
@@ -107,14 +120,15 @@ export class LifecycleWriter implements Service {
     this.#flushing = null;
   }
 
-  /** The first changes, one of each dispatch at the most. */
+  /** The first changes, one of each dispatch at the most; what is no change of a job's state goes alone. */
   #takeBatch(): Pending[] {
+    if (this.#pending[0] && isSingle(this.#pending[0].change)) return this.#pending.splice(0, 1);
     const batch: Pending[] = [];
     const left: Pending[] = [];
     const dispatches = new Set<string>();
     for (const pending of this.#pending) {
       const { dispatchId } = pending.change.job;
-      const fits = batch.length < MAX_BATCH && !dispatches.has(dispatchId);
+      const fits = batch.length < MAX_BATCH && !isSingle(pending.change) && !dispatches.has(dispatchId);
       (fits ? batch : left).push(pending);
       dispatches.add(dispatchId);
     }
@@ -142,8 +156,11 @@ export class LifecycleWriter implements Service {
   }
 
   /** Throws what the database throws, or TimeoutError. */
-  async #apply(changes: readonly JobChange[]): Promise<boolean[]> {
+  async #apply(given: readonly LifecycleChange[]): Promise<boolean[]> {
     const { database, logger } = this.#options;
+    const [first] = given;
+    if (first && isSingle(first)) return [await this.#applySingle(first)];
+    const changes = given.flatMap((change) => isSingle(change) ? [] : this.#underItsDispatch(change));
     const applied = await this.#bounded(applyJobChanges(database, changes));
     const refused = changes.filter((_, n) => !applied[n]);
     if (refused.length === 0) return applied;
@@ -154,6 +171,38 @@ export class LifecycleWriter implements Service {
       logger.warn("write refused: the job has moved on", idsOf(change));
       return false;
     });
+  }
+
+  async #applySingle(change: JobPlacing | CheckpointChange): Promise<boolean> {
+    if (change.kind === "placed") return await this.#place(change);
+    const { job, checkpoint } = this.#underItsDispatch(change);
+    const { dispatchId } = job;
+    return await this.#bounded(saveCheckpoint(this.#options.database, { ...checkpoint, dispatchId })) !== null;
+  }
+
+  async #place(placing: JobPlacing): Promise<boolean> {
+    const { database, logger } = this.#options;
+    const dispatchId = await this.#bounded(storeOutagePlacing(database, placing));
+    const { jobId } = placing.job;
+    if (dispatchId !== null) {
+      if (dispatchId !== placing.job.dispatchId) this.#noteDispatch(jobId, dispatchId);
+      return true;
+    }
+    this.#refused += 1;
+    logger.warn("a job that was assigned while the database was away is another's: it ends here", idsOf(placing));
+    for (const listener of this.#refusedPlacings) listener(jobId);
+    return false;
+  }
+
+  #noteDispatch(jobId: string, dispatchId: string): void {
+    this.#dispatchOf.set(jobId, dispatchId);
+    const [oldest] = this.#dispatchOf.keys();
+    if (this.#dispatchOf.size > MAX_PENDING && oldest !== undefined) this.#dispatchOf.delete(oldest);
+  }
+
+  #underItsDispatch<Of extends JobChange | CheckpointChange>(change: Of): Of {
+    const dispatchId = this.#dispatchOf.get(change.job.jobId);
+    return dispatchId === undefined ? change : { ...change, job: { ...change.job, dispatchId } };
   }
 
   async #bounded<Result>(statement: Promise<Result>): Promise<Result> {
@@ -204,7 +253,7 @@ export class LifecycleWriter implements Service {
   }
 
   /** Throws when the database is away; what it can't store is logged and left. */
-  async #replayBatch(batch: JobChange[]): Promise<void> {
+  async #replayBatch(batch: LifecycleChange[]): Promise<void> {
     try {
       await this.#apply(batch);
     } catch (error) {
@@ -216,12 +265,13 @@ export class LifecycleWriter implements Service {
 }
 
 /** In order, each batch with one change of a dispatch at the most. */
-function withoutRepeats(changes: readonly JobChange[]): JobChange[][] {
-  const batches: JobChange[][] = [];
+function withoutRepeats(changes: readonly LifecycleChange[]): LifecycleChange[][] {
+  const batches: LifecycleChange[][] = [];
   let seen = new Set<string>();
   for (const change of changes) {
     const last = batches.at(-1);
-    if (last === undefined || seen.has(change.job.dispatchId)) {
+    const isAlone = isSingle(change) || (last?.[0] !== undefined && isSingle(last[0]));
+    if (last === undefined || isAlone || seen.has(change.job.dispatchId)) {
       batches.push([change]);
       seen = new Set();
     } else last.push(change);
@@ -239,6 +289,6 @@ function isDatabaseAway(error: unknown): boolean {
   return describeDatabaseError(error).code !== "unexpected";
 }
 
-function idsOf(change: JobChange | undefined): Record<string, unknown> {
+function idsOf(change: LifecycleChange | undefined): Record<string, unknown> {
   return { job: change?.job.jobId, dispatch: change?.job.dispatchId, what: change?.kind };
 }

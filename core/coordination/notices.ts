@@ -11,8 +11,12 @@ import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
 import { untilAborted } from "../lifecycle/supervisor.ts";
 
-/** queue: dispatches may be claimable · commands: another instance asks something · jobs: a job or dispatch changed. */
-export type NoticeTopic = "queue" | "commands" | "jobs";
+/**
+ * queue: dispatches may be claimable · commands: another instance asks or answers something · jobs: dispatches changed (their
+ * ids) · fleet: what an instance hosts has changed.
+ */
+export type NoticeTopic = (typeof TOPICS)[number];
+const TOPICS = ["queue", "commands", "jobs", "fleet"] as const;
 
 export interface NoticesOptions {
   database: Database;
@@ -89,6 +93,6 @@ export class Notices implements Service {
   }
 
   #heardNothing(): void {
-    for (const topic of ["queue", "commands", "jobs"] as const) this.#heard(topic, []);
+    for (const topic of TOPICS) this.#heard(topic, []);
   }
 }

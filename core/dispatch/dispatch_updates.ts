@@ -41,7 +41,7 @@ export const STAGE_NAMES: readonly StageName[] = ["requested", "assigned", "ente
 /** Without metadata, which may be large and belongs to the page of one dispatch. */
 export type CompactDispatchView = Omit<DispatchView, "metadata">;
 
-export function publishDispatchChange(hub: Hub, view: DispatchView, change: DispatchChange): void {
+export function publishDispatchChange(hub: Pick<Hub, "publish">, view: DispatchView, change: DispatchChange): void {
   const topic = dispatchTopic(view.id);
   const compact = compactView(view);
   hub.publish("dispatches", "dispatch", compact);
@@ -51,7 +51,11 @@ export function publishDispatchChange(hub: Hub, view: DispatchView, change: Disp
   if (change.kind === "ended") hub.publish(topic, "end", compact);
 }
 
-export function publishJobLog(hub: Hub, job: JobView, line: SlotLogLine): void {
+export function publishJobLog(
+  hub: Pick<Hub, "publish">,
+  job: Pick<JobView, "id" | "dispatchId" | "attempt">,
+  line: SlotLogLine,
+): void {
   const { level, message, fields, at } = line;
   const event = { jobId: job.id, attempt: job.attempt, level, message, fields: fields ?? null, at: at.toISOString() };
   hub.publish(dispatchTopic(job.dispatchId), "log", { dispatchId: job.dispatchId, ...event });

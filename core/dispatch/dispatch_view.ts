@@ -12,6 +12,7 @@ import {
 } from "../../db/schema/states.ts";
 import { ERROR_STATUSES, errorStatusOf } from "../runtime/error_status.ts";
 import { adviceOf, FAILURE_CLASSES, isFailureClass } from "../runtime/failure_class.ts";
+import { remedyOf } from "../runtime/failure_explanation.ts";
 import type { DispatchRow, DispatchWithJobs, JobRow } from "../../db/dispatch_reads.ts";
 
 const instant = z.iso.datetime().nullable();
@@ -56,6 +57,7 @@ export const jobViewSchema = z.object({
       description: "Least time before the next attempt, when the error named one.",
     }),
     advice: z.string().nullable().meta({ description: "Whether to try again, for people." }),
+    remedy: z.string().nullable().meta({ description: "What to look at." }),
     errorStatus: z.enum(ERROR_STATUSES).nullable(),
   }).nullable().meta({
     description: "Why it failed; of a cancelled job: what went wrong while it ended (it had to be killed, say).",
@@ -168,12 +170,13 @@ export function viewOfJob(job: JobRow): JobView {
 
 type FailureView = NonNullable<JobView["failure"]>;
 
-/** With the advice and the status word that follow from the rest. */
-export function failureView(failure: Omit<FailureView, "advice" | "errorStatus">): FailureView {
+/** With the advice, the remedy and the status word that follow from the rest. */
+export function failureView(failure: Omit<FailureView, "advice" | "remedy" | "errorStatus">): FailureView {
   const { class: failureClass, retryAfterMs, kind } = failure;
   return {
     ...failure,
     advice: failureClass === null ? null : adviceOf(failureClass, retryAfterMs),
+    remedy: remedyOf(kind),
     errorStatus: errorStatusOf(kind),
   };
 }

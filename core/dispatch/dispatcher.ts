@@ -8,6 +8,7 @@
 import type { JobType } from "../agent/agent_kinds.ts";
 import type { PriorityRequest } from "../agent/hooks.ts";
 import { participantIdentityOf } from "../agent/participant_identity.ts";
+import { ANY_REGION } from "../../db/claim_scope.ts";
 import type { Database } from "../../db/client.ts";
 import {
   endWaitingDispatch,
@@ -41,6 +42,7 @@ import type { LiveDispatch, LiveDispatches, WaitOutcome } from "./live_dispatche
 import type { LivekitPlacement } from "./livekit_placement.ts";
 import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
 import { priorityOf, rankAt } from "./priority.ts";
+import type { RegionPreference } from "./region_preference.ts";
 import { type Schedule, scheduleOf } from "./schedule.ts";
 import type { StandingDispatches } from "./standing_dispatches.ts";
 import type { DispatchRefusal, ParticipantProblem } from "./refusal.ts";
@@ -63,9 +65,18 @@ export interface DispatcherOptions {
   health: LivekitHealth;
   placement: LivekitPlacement;
   standing?: Pick<StandingDispatches, "withdraw">;
+  /** Told of requests whose storing failed, because they may be stored all the same. */
+  unconfirmed?: { add(dispatchId: string, once: OnceKey | null): void };
+  /** Asks the instance that runs a dispatch. Absent: what runs elsewhere can't be cancelled from here. */
+  elsewhere?: { cancel(id: string, actor: string): Promise<CancelResult> };
   /** Wakes the queue's claimer: now, or when a scheduled dispatch may be claimed. */
   wakeQueue: () => void;
   wakeQueueAt?: (at: Date) => void;
+  /** Whether another instance takes jobs of an agent, or at least has it. */
+  isServedElsewhere?: (agent: string) => boolean;
+  isHostedElsewhere?: (agent: string) => boolean;
+  /** Which dispatches are left to instances of another region; absent: none. */
+  regions?: RegionPreference;
   /** Rate limits; absent: none. */
   limits?: DispatchLimits;
   maxMetadataBytes: number;
@@ -83,6 +94,8 @@ export interface Requester {
   retryOf?: string;
   /** Of a rule: it is stored once for each of these. */
   ruleMatch?: RuleMatch;
+  /** Stored once under this key, unless the request has one of its own. */
+  once?: { key: string; keepMs: number };
 }
 
 export interface WaitFor {
@@ -136,11 +149,9 @@ export class Dispatcher {
     if (!schedule.ok) return refused({ code: "invalid_schedule", problem: schedule.problem });
     const limited = this.#limitedBy(request.room, requester);
     if (limited !== null) return refused(limited);
-    const verdict = agent.entry
-      ? await checkMetadata(agent.entry, request.metadata, maxMetadataBytes)
-      : { ok: true as const, metadata: request.metadata ?? null };
+    const verdict = await checkMetadata(agent.checker, request.metadata, maxMetadataBytes);
     if (!verdict.ok) return verdict;
-    const idempotency = requester.ruleMatch ?? await idempotencyOf(request, createdAt);
+    const idempotency = requester.ruleMatch ?? await idempotencyOf(request, createdAt, requester.once);
     const { metadata } = verdict;
     const priority = priorityOf({
       requested: request.priority ?? null,
@@ -157,8 +168,15 @@ export class Dispatcher {
     return { ok: true, dispatch: stored.live.view, isNew: stored.isNew, outcome };
   }
 
-  /** Cancels a dispatch wherever it is: waiting (at once) or running (its job is told to end). */
+  /** Cancels a dispatch wherever it is: waiting (at once), running here, or at another instance (its job is told to end). */
   async cancel(id: string, actor: string): Promise<CancelResult> {
+    const here = await this.cancelHere(id, actor);
+    const isElsewhere = !here.ok && here.refusal.code === "owned_elsewhere";
+    return isElsewhere && this.#options.elsewhere ? await this.#options.elsewhere.cancel(id, actor) : here;
+  }
+
+  /** The same for what waits or runs here; `owned_elsewhere` when another instance has to do it. */
+  async cancelHere(id: string, actor: string): Promise<CancelResult> {
     const live = this.#options.live.find(id);
     const running = live?.view.jobs.flatMap((job) => this.#options.runner.find(job.id) ?? []) ?? [];
     if (live && !live.isEnded && (running.length > 0 || live.isStanding)) {
@@ -222,7 +240,8 @@ export class Dispatcher {
     agent: AgentEntry | null,
   ): Promise<{ ok: true; live: LiveDispatch; isNew: boolean } | { ok: false; refusal: DispatchRefusal }> {
     const dispatch = this.#newDispatch(accepted, agent);
-    const mayStart = dispatch.waitingReason === null && accepted.schedule.scheduledAt === null;
+    const isOurs = this.#options.regions?.mayPlaceHere(dispatch.agent, dispatch.region ?? null) ?? true;
+    const mayStart = this.#waitingReasonHere(agent) === null && accepted.schedule.scheduledAt === null && isOurs;
     const live = dispatch.placement === "direct" && mayStart ? await this.#placeDirectly(dispatch, accepted) : null;
     if (live) return { ok: true, live, isNew: true };
     const change = this.#change(accepted.requester.actor, "requested", accepted.createdAt);
@@ -231,13 +250,16 @@ export class Dispatcher {
     let isQueued = false;
     try {
       isQueued = await insertQueuedDispatch(database, dispatch, queueCapacity, change, accepted.idempotency);
+    } catch (error) {
+      this.#options.unconfirmed?.add(dispatch.id, accepted.idempotency);
+      throw error;
     } finally {
       if (!isQueued) this.#options.live.forgetIfIdle(dispatch.id);
     }
     if (!isQueued) return await this.#explainNotStored(accepted, dispatch);
     queued.requested();
     if (dispatch.placement === "livekit") this.#options.placement.place(queued);
-    else this.#wakeQueue(accepted);
+    else this.#wakeQueue(accepted, isOurs);
     return { ok: true, live: queued, isNew: true };
   }
 
@@ -287,12 +309,17 @@ export class Dispatcher {
   ): Promise<boolean> {
     try {
       const change = this.#change(requester.actor, "requested", at);
-      const isPlaced = await insertPlacedDispatch(this.#options.database, dispatch, job, change, idempotency);
+      const scope = this.#options.regions?.scope ?? ANY_REGION;
+      const isPlaced = await this.#options.starter.placing.during(
+        [job.id],
+        () => insertPlacedDispatch(this.#options.database, dispatch, job, change, idempotency, { scope }),
+      );
       if (!isPlaced) reservation.release();
       return isPlaced;
     } catch (error) {
       reservation.release();
       this.#options.live.forgetIfIdle(dispatch.id);
+      this.#options.unconfirmed?.add(dispatch.id, idempotency);
       throw error;
     }
   }
@@ -309,6 +336,8 @@ export class Dispatcher {
     if (idempotency && "ruleId" in idempotency) {
       const { ruleId } = idempotency;
       if (await isRuleDone(database, idempotency)) return refused({ code: "rule_done", ruleId });
+      const there = dispatch.isAlone ? await findLiveDispatchInRoom(database, dispatch) : null;
+      if (there !== null) return refused({ code: "agent_in_room", agent: request.agent, dispatchId: there });
       return refused({ code: "queue_full", agent: request.agent, capacity: queueCapacity, retryAfterSeconds: 5 });
     }
     const taken = idempotency ? await findDispatchByIdempotencyKey(database, idempotency.key) : null;
@@ -324,8 +353,10 @@ export class Dispatcher {
     return await this.#reuse(taken.dispatchId);
   }
 
-  /** A start that is far ahead is left to the claimer's poll. */
-  #wakeQueue({ schedule: { scheduledAt }, createdAt }: Accepted): void {
+  /** A start that is far ahead is left to the claimer's poll. `isOurs` false: another region has a little time to take it. */
+  #wakeQueue({ schedule: { scheduledAt }, createdAt }: Accepted, isOurs: boolean): void {
+    const { regions, wakeQueueAt } = this.#options;
+    if (!isOurs && regions) wakeQueueAt?.(new Date(createdAt.getTime() + regions.scope.regionGraceMs));
     if (scheduledAt === null) return this.#options.wakeQueue();
     if (scheduledAt.getTime() - createdAt.getTime() <= MAX_WAKE_AHEAD_MS) this.#options.wakeQueueAt?.(scheduledAt);
   }
@@ -399,18 +430,30 @@ export class Dispatcher {
       metadata,
       traceparent: requester.traceparent,
       rankAt: rankAt(scheduledAt ?? createdAt, priority),
-      waitingReason: this.#waitingReasonOf(agent),
+      waitingReason: this.#waitingReasonOf(request.agent, agent),
       participantIdentity: request.participantIdentity ?? null,
       region: request.region ?? null,
       oneAgentPerRoom: request.oneAgentPerRoom ?? null,
       scheduledAt,
       deadlineAt,
       ...(requester.ruleMatch === undefined ? {} : { ruleId: requester.ruleMatch.ruleId }),
+      // Two rules may want one agent in one room at the same moment, on two instances.
+      isAlone: requester.ruleMatch !== undefined && request.participantIdentity === undefined,
     };
   }
 
-  /** Why a dispatch could not start even with a slot free; null when only a slot is missing, or nothing. */
-  #waitingReasonOf(agent: AgentEntry | null): string | null {
+  /**
+   * Why a dispatch could not start even with a slot free; null when only a slot is missing, or nothing. An agent that another
+   * instance takes jobs of waits for nothing but a slot there.
+   */
+  #waitingReasonOf(name: string, agent: AgentEntry | null): string | null {
+    const { isServedElsewhere, isHostedElsewhere } = this.#options;
+    const here = this.#waitingReasonHere(agent);
+    if (here === "agent_not_hosted") return isHostedElsewhere?.(name) ? null : here;
+    return here !== null && isServedElsewhere?.(name) ? null : here;
+  }
+
+  #waitingReasonHere(agent: AgentEntry | null): string | null {
     if (!agent) return "agent_not_hosted";
     if (agent.state === "broken") return "agent_broken";
     if (agent.state === "loading") return "agent_loading";
@@ -442,11 +485,13 @@ function refused(refusal: DispatchRefusal): { ok: false; refusal: DispatchRefusa
   return { ok: false, refusal };
 }
 
-async function idempotencyOf({ idempotencyKey, ...body }: DispatchRequest, now: Date): Promise<IdempotencyKey | null> {
-  if (idempotencyKey === undefined) return null;
-  return {
-    key: idempotencyKey,
-    bodyHash: await sha256Hex(body),
-    expiresAt: new Date(now.getTime() + IDEMPOTENCY_TTL_MS),
-  };
+async function idempotencyOf(
+  { idempotencyKey, ...body }: DispatchRequest,
+  now: Date,
+  once: Requester["once"],
+): Promise<IdempotencyKey | null> {
+  const own = idempotencyKey === undefined ? undefined : { key: idempotencyKey, keepMs: IDEMPOTENCY_TTL_MS };
+  const { key, keepMs } = own ?? once ?? { key: null, keepMs: 0 };
+  if (key === null) return null;
+  return { key, bodyHash: await sha256Hex(body), expiresAt: new Date(now.getTime() + keepMs) };
 }

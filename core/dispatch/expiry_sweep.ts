@@ -40,8 +40,11 @@ const MESSAGES: Readonly<Record<string, string>> = {
   agent_loading: "It was not ready by its deadline: the agent was still being loaded.",
   livekit_unreachable: "It was not ready by its deadline: the LiveKit server could not be reached.",
   waiting_for_participant: "Nobody came whom the agent is for before the deadline was over.",
+  not_taken_by_livekit:
+    "It was not ready by its deadline: LiveKit would give it to nobody, and no slot was free in time.",
   retrying: "It was not ready by its deadline: an attempt had failed, and the next one had not begun.",
   breaker_open: "It was not ready by its deadline: the agent had crashed too often in a row.",
+  agent_stopped: "It was not ready by its deadline: the agent was stopped on the instance that hosts it.",
   cordoned: "It was not ready by its deadline: the instance was cordoned.",
   draining: "It was not ready by its deadline: the instance was being drained.",
 };

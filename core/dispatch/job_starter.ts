@@ -18,6 +18,7 @@ import type { SlotLogLine } from "../runtime/slot.ts";
 import type { DispatchView, JobView } from "./dispatch_view.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
 import { metadataForAgent, timeoutInMetadataMs } from "./metadata_check.ts";
+import { PlacingJobs } from "./placing_jobs.ts";
 
 const PARTICIPANT_HOOK_TIMEOUT_MS = 200;
 
@@ -66,6 +67,8 @@ export interface AssignedJob {
 }
 
 export class JobStarter {
+  /** What is being placed here, and not started yet. */
+  readonly placing = new PlacingJobs();
   readonly #options: JobStarterOptions;
 
   constructor(options: JobStarterOptions) {
@@ -96,6 +99,7 @@ export class JobStarter {
         aloneTimeoutMs: descriptor?.aloneTimeoutMs ?? this.#options.aloneTimeoutMs,
         mintToken: () => token ?? this.mintToken(view, job),
         livekit,
+        isStanding: live.isStanding,
       },
       {
         stage: (stage, at, pid) => {

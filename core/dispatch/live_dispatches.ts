@@ -11,6 +11,7 @@ import { errorStatusOf } from "../runtime/error_status.ts";
 import { failureClassOf, type FailureExplanation } from "../runtime/failure_explanation.ts";
 import type { JobEnd } from "../runtime/job_end.ts";
 import { isFinalDispatchState } from "../../db/lifecycle.ts";
+import { changesBetween } from "./changes_between.ts";
 import { type DispatchView, failureView, type JobView } from "./dispatch_view.ts";
 import type { Wait } from "./dispatch_request.ts";
 import type { DispatchChange } from "./dispatch_updates.ts";
@@ -117,6 +118,13 @@ export class LiveDispatch {
     this.#changed({ kind: "ended" });
   }
 
+  /** LiveKit does not place it: it waits in our own queue. */
+  movesToQueue(reason: string): void {
+    if (this.view.state !== "queued") return;
+    this.view.placement = "direct";
+    this.waits(reason);
+  }
+
   waits(reason: string | null): void {
     this.view.waitingReason = reason;
     this.#changed({ kind: "waits" });
@@ -132,8 +140,9 @@ export class LiveDispatch {
   /** Takes over what the database says of it: it goes on elsewhere. */
   refresh(view: DispatchView): void {
     if (this.isEnded) return;
+    const changes = changesBetween({ ...this.view }, view);
     Object.assign(this.view, view);
-    this.#changed(this.isEnded ? { kind: "ended" } : { kind: "waits" });
+    for (const change of changes) this.#changed(change);
   }
 
   /** It waits for another attempt, which is placed directly; the stages will be that one's. */

@@ -4,8 +4,8 @@
  * one (automatic dispatch, tokens with agents, foreign callers) is recorded as a dispatch of origin "livekit".
  */
 import type { Database } from "../../db/client.ts";
+import { assignLivekitJob } from "../../db/claims.ts";
 import {
-  assignLivekitJob,
   endWaitingDispatch,
   insertPlacedDispatch,
   insertQueuedDispatch,
@@ -13,9 +13,9 @@ import {
   type NewJob,
 } from "../../db/dispatches.ts";
 import { addParticipantJob } from "../../db/standing_dispatches.ts";
+import { describeDatabaseError } from "../../db/database_error.ts";
 import { findDispatch } from "../../db/dispatch_reads.ts";
 import type { Logger } from "../lifecycle/logger.ts";
-import { uuidv7 } from "../lifecycle/uuid.ts";
 import { DISPATCH_ATTRIBUTE } from "../livekit/tokens.ts";
 import type { AgentCatalog } from "../runtime/agent_catalog.ts";
 import { withErrorStatus } from "../runtime/error_status.ts";
@@ -25,9 +25,9 @@ import { type JobView, viewOfDispatch } from "./dispatch_view.ts";
 import type { JobStarter } from "./job_starter.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
 import type { LivekitPlacement } from "./livekit_placement.ts";
-import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
 import { newDispatchView, newJobView } from "./new_views.ts";
-import { rankAt } from "./priority.ts";
+import { offeredDispatch } from "./offered_dispatch.ts";
+import type { OutageIntake } from "./outage_intake.ts";
 import type { DispatchRefusal } from "./refusal.ts";
 import type { TerminationCheck } from "./termination_check.ts";
 
@@ -44,6 +44,8 @@ export interface LivekitIntakeOptions {
   placement: LivekitPlacement;
   maxMetadataBytes: number;
   terminations: TerminationCheck;
+  /** Takes over while the database is away; absent: what is assigned then is not run. */
+  outage?: OutageIntake;
   logger: Logger;
 }
 
@@ -62,9 +64,10 @@ export class LivekitIntake implements JobIntake {
     try {
       const leaseToken = crypto.randomUUID();
       const ownId = offer.attributes[DISPATCH_ATTRIBUTE];
-      const stored = ownId === undefined
-        ? await this.#recordForeign(assigned, leaseToken)
-        : await this.#recordOwn(ownId, assigned, leaseToken);
+      const stored = await this.#options.starter.placing.during(
+        [assigned.jobId],
+        () => this.#record(ownId, assigned, leaseToken),
+      );
       if (stored.ok) {
         const traceparent = stored.traceparent;
         const started = { leaseToken, reservation, traceparent, livekit: link, job: stored.job };
@@ -86,6 +89,45 @@ export class LivekitIntake implements JobIntake {
   terminated(livekitJobId: string): void {
     const job = this.#options.runner.findByLivekitJobId(livekitJobId);
     if (job) void this.#options.terminations.told(job, this.#dispatchIds.get(livekitJobId) ?? "");
+  }
+
+  declined(dispatchId: string, reason: string, isByAgent: boolean): void {
+    this.#options.placement.declined(dispatchId, reason, isByAgent);
+  }
+
+  /** One that is to start later is not on its way yet. */
+  holderOf(agent: string, room: string): string | null {
+    const holder = this.#options.live.list().find(({ view, isEnded }) =>
+      !isEnded && view.agent === agent && view.room === room &&
+      !(view.state === "queued" && view.scheduledAt !== null && Date.parse(view.scheduledAt) > Date.now())
+    );
+    return holder?.view.id ?? null;
+  }
+
+  /** What the database can't take now, or left without an answer, waits in the spool. */
+  async #record(ownId: string | undefined, assigned: AssignedOffer, leaseToken: string): Promise<Recorded> {
+    const { outage } = this.#options;
+    const inOutage = () => {
+      const newJob = this.#newJob(assigned, leaseToken, 1);
+      return outage!.record({ assigned, newJob, ownId, known: this.#dispatchOf(assigned) });
+    };
+    if (outage?.isAway) return await inOutage();
+    try {
+      return ownId === undefined
+        ? await this.#recordForeign(assigned, leaseToken)
+        : await this.#recordOwn(ownId, assigned, leaseToken);
+    } catch (error) {
+      if (!outage || describeDatabaseError(error).code === "unexpected") throw error;
+      this.#options.logger.warn("an assigned job is run without the database", { job: assigned.jobId, error });
+      return await inOutage();
+    }
+  }
+
+  /** Our dispatch of LiveKit's one, as far as a job of it runs here. */
+  #dispatchOf({ offer }: AssignedOffer): string | undefined {
+    if (offer.dispatchId === "") return undefined;
+    const [livekitJobId] = [...this.#dispatchIds].find(([, id]) => id === offer.dispatchId) ?? [];
+    return livekitJobId && this.#options.runner.findByLivekitJobId(livekitJobId)?.plan.key.dispatchId;
   }
 
   async #recordOwn(dispatchId: string, assigned: AssignedOffer, leaseToken: string): Promise<Recorded> {
@@ -133,33 +175,10 @@ export class LivekitIntake implements JobIntake {
   async #recordForeign(assigned: AssignedOffer, leaseToken: string): Promise<Recorded> {
     const added = await this.#addParticipantJob(null, assigned, leaseToken);
     if (added !== null) return added;
-    const { database, live, catalog, server, maxMetadataBytes } = this.#options;
-    const { offer, reservation } = assigned;
+    const { database, live } = this.#options;
     const at = new Date();
-    const agent = catalog.find(reservation.agent);
-    const given = offer.metadata === "" ? undefined : offer.metadata;
-    const verdict = agent
-      ? await checkMetadata(agent, given, maxMetadataBytes)
-      : { ok: true as const, metadata: given ?? null };
-    const priority = priorityInMetadata(verdict.ok ? verdict.metadata : null) ?? "normal";
-    const dispatch: NewDispatch = {
-      id: uuidv7(at.getTime()),
-      agent: reservation.agent,
-      server,
-      room: offer.room.name,
-      priority,
-      placement: "livekit",
-      origin: "livekit",
-      retryOf: null,
-      livekitDispatchId: offer.dispatchId === "" ? null : offer.dispatchId,
-      metadata: verdict.ok ? verdict.metadata : given,
-      traceparent: null,
-      rankAt: rankAt(at, priority),
-      waitingReason: null,
-      // LiveKit starts a job for each participant: the dispatch is for all of them (standing_dispatches.ts).
-      participantIdentity: null,
-    };
-    if (!verdict.ok) return await this.#recordInvalid(dispatch, verdict.refusal, at);
+    const { dispatch, refusal } = await offeredDispatch(this.#options, assigned, at);
+    if (refusal !== null) return await this.#recordInvalid(dispatch, refusal, at);
     const job = this.#newJob(assigned, leaseToken, 1);
     try {
       if (!await insertPlacedDispatch(database, dispatch, job, this.#change(at), null, { mayOvertake: true })) {

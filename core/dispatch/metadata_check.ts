@@ -1,7 +1,7 @@
 /** Checks a dispatch's metadata: its size, and the agent's schema when it has one (which runs in the agent's host). */
 import { PRIORITIES, type Priority } from "../../db/schema/states.ts";
-import type { AgentEntry } from "../runtime/agent_catalog.ts";
 import type { DispatchRefusal } from "./refusal.ts";
+import type { MetadataChecker } from "./remote_agent.ts";
 
 export type MetadataVerdict = { ok: true; metadata: unknown } | { ok: false; refusal: DispatchRefusal };
 
@@ -11,12 +11,16 @@ const MAX_DEPTH = 100;
 const MAX_TIMEOUT_SECONDS = 604_800;
 
 /** @returns the metadata as the agent will see it, or the refusal that names each wrong field. */
-export async function checkMetadata(agent: AgentEntry, given: unknown, maxBytes: number): Promise<MetadataVerdict> {
+export async function checkMetadata(
+  agent: MetadataChecker,
+  given: unknown,
+  maxBytes: number,
+): Promise<MetadataVerdict> {
   const verdict = refuseUnstorable(given) ?? await checkByAgent(agent, given, maxBytes);
   return verdict.ok ? refuseUnstorable(verdict.metadata) ?? verdict : verdict;
 }
 
-async function checkByAgent(agent: AgentEntry, given: unknown, maxBytes: number): Promise<MetadataVerdict> {
+async function checkByAgent(agent: MetadataChecker, given: unknown, maxBytes: number): Promise<MetadataVerdict> {
   const bytes = given === undefined
     ? 0
     : new TextEncoder().encode(typeof given === "string" ? given : JSON.stringify(given)).length;

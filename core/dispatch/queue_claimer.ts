@@ -1,10 +1,16 @@
 /**
- * Takes waiting dispatches for this instance's free slots. Woken by a freed slot, a new dispatch, an agent or LiveKit
- * coming back; a poll is the backstop. Slots are reserved in memory before the statement and given back when it
- * claims fewer, so a claim never overbooks.
+ * Takes waiting dispatches for this instance's free slots. Woken by a freed slot, a new dispatch here or at another instance,
+ * an agent or LiveKit coming back; a poll is the backstop.
+ *
+ *   look (one read for all agents: whose dispatches come next) → reserve a slot for each in memory → claim (one statement)
+ *
+ * A look that finds nothing reserves nothing, so that an empty queue never takes a slot from a request, even for a moment;
+ * what another instance took in between gives its slot back, so a claim never overbooks.
  */
 import type { Database } from "../../db/client.ts";
-import { claimDispatches, type ClaimedDispatch, hasClaimable, setWaitingReason } from "../../db/dispatches.ts";
+import { ANY_REGION } from "../../db/claim_scope.ts";
+import { claimDispatches, type ClaimedDispatch, type ClaimSlot, listClaimable } from "../../db/claims.ts";
+import { setWaitingReason } from "../../db/dispatches.ts";
 import { type Admission, isLastingRefusal, type Reservation } from "../capacity/admission.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
@@ -16,10 +22,11 @@ import { findDispatch } from "../../db/dispatch_reads.ts";
 import { viewOfDispatch } from "./dispatch_view.ts";
 import { newDispatchView, newJobView } from "./new_views.ts";
 import type { JobStarter } from "./job_starter.ts";
+import type { RegionPreference } from "./region_preference.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
 
 /** Dispatches that one statement claims at the most. */
-const CLAIM_BATCH = 10;
+const CLAIM_BATCH = 20;
 /** `not_before` counts by the database's clock, which rounds and may be a little behind ours; the poll is the backstop. */
 const CLOCK_MARGIN_MS = 5;
 
@@ -31,6 +38,10 @@ export interface QueueClaimerOptions {
   health: LivekitHealth;
   starter: JobStarter;
   live: LiveDispatches;
+  /** What is left to other regions' instances; absent: nothing. */
+  regions?: Pick<RegionPreference, "scope">;
+  /** Whether another instance takes jobs of an agent: then what stands against them here is no reason to wait. */
+  isServedElsewhere?: (agent: string) => boolean;
   pollMs: number;
   logger: Logger;
   now?: () => Date;
@@ -81,19 +92,25 @@ export class QueueClaimer implements Service {
 
   /** One look: claims and starts what fits. Returns how many were started. */
   async claimOnce(): Promise<number> {
-    const { catalog, database } = this.#options;
-    let started = 0;
+    const { catalog, admission } = this.#options;
+    const free: { agent: string; count: number }[] = [];
     for (const agent of catalog.list()) {
       if (agent.state === "loading") continue;
       const reason = this.#waitingReasonOf(agent);
-      // While there is a reason, also for what came to wait since; the end of one is told once.
-      if (reason !== null || (this.#reasons.get(agent.name) ?? null) !== null) {
-        await setWaitingReason(database, agent.name, reason);
-        this.#tell(agent.name, reason);
-      }
-      if (reason === null) started += await this.#claimFor(agent);
+      await this.#explain(agent.name, reason);
+      const count = reason === null ? Math.min(admission.freeFor(agent.name), CLAIM_BATCH) : 0;
+      if (count > 0) free.push({ agent: agent.name, count });
     }
-    return started;
+    return free.length === 0 ? 0 : await this.#claim(free);
+  }
+
+  /** While there is a reason, also for what came to wait since; the end of one is told once. */
+  async #explain(agent: string, here: string | null): Promise<void> {
+    const { database, isServedElsewhere } = this.#options;
+    const reason = here !== null && isServedElsewhere?.(agent) ? null : here;
+    if (reason === null && (this.#reasons.get(agent) ?? null) === null) return;
+    await setWaitingReason(database, agent, reason);
+    this.#tell(agent, reason);
   }
 
   /** For who follows one that waits: what was written is also seen here. */
@@ -116,28 +133,36 @@ export class QueueClaimer implements Service {
     return refusal !== null && isLastingRefusal(refusal) ? refusal : null;
   }
 
-  async #claimFor(agent: AgentEntry): Promise<number> {
-    const { database, instanceId } = this.#options;
-    // Looked at before anything is reserved, so that an empty queue never takes a slot from a request, even for a moment.
-    if (this.#options.admission.freeFor(agent.name) === 0 || !await hasClaimable(database, agent.name)) return 0;
-    const reservations = this.#reserve(agent.name);
+  async #claim(free: readonly { agent: string; count: number }[]): Promise<number> {
+    const { database, instanceId, regions } = this.#options;
+    const scope = regions?.scope ?? ANY_REGION;
+    const reservations = this.#reserve(await listClaimable(database, free, scope, CLAIM_BATCH));
     if (reservations.length === 0) return 0;
-    let claimed: ClaimedDispatch[] = [];
     const at = this.#now();
-    const jobs = reservations.map(() => ({ id: uuidv7(at.getTime()), leaseToken: crypto.randomUUID() }));
+    const slots = reservations.map(({ agent }) => this.#slotFor(agent, at));
+    let claimed: ClaimedDispatch[] = [];
     try {
       const change = { changeId: crypto.randomUUID(), actor: `instance:${instanceId}`, cause: "a slot was free", at };
-      const identity = agent.descriptor?.identity ?? null;
-      claimed = await claimDispatches(database, agent.name, instanceId, jobs, change, identity);
+      const jobIds = slots.map(({ jobId }) => jobId);
+      claimed = await this.#options.starter.placing.during(
+        jobIds,
+        () => claimDispatches(database, instanceId, slots, scope, change),
+      );
     } finally {
-      for (const unused of reservations.splice(claimed.length)) unused.release();
+      const taken = new Set(claimed.map(({ jobId }) => jobId));
+      reservations.forEach((unused, index) => taken.has(slots[index]?.jobId ?? "") || unused.release());
     }
-    for (const [index, dispatch] of claimed.entries()) {
-      const leaseToken = jobs.find((job) => job.id === dispatch.jobId)?.leaseToken;
-      const reservation = reservations[index];
-      if (leaseToken && reservation) this.#start(dispatch, leaseToken, reservation, at);
+    for (const dispatch of claimed) {
+      const index = slots.findIndex(({ jobId }) => jobId === dispatch.jobId);
+      const [slot, reservation] = [slots[index], reservations[index]];
+      if (slot && reservation) this.#start(dispatch, slot.leaseToken, reservation, at);
     }
     return claimed.length;
+  }
+
+  #slotFor(agent: string, at: Date): ClaimSlot {
+    const identity = this.#options.catalog.find(agent)?.descriptor?.identity ?? null;
+    return { agent, identity, jobId: uuidv7(at.getTime()), leaseToken: crypto.randomUUID() };
   }
 
   /** Reads nothing: what is claimed must start, also when the database goes away now. */
@@ -172,13 +197,11 @@ export class QueueClaimer implements Service {
     }
   }
 
-  #reserve(agent: string): Reservation[] {
-    const reservations: Reservation[] = [];
-    while (reservations.length < CLAIM_BATCH) {
+  /** For each, as far as slots go. */
+  #reserve(agents: readonly string[]): Reservation[] {
+    return agents.flatMap((agent) => {
       const admitted = this.#options.admission.admit(agent);
-      if (!admitted.ok) break;
-      reservations.push(admitted.reservation);
-    }
-    return reservations;
+      return admitted.ok ? [admitted.reservation] : [];
+    });
   }
 }

@@ -9,6 +9,7 @@ import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
 import type { ServerApi } from "./server_api.ts";
+import type { CircuitState, ServerCircuit } from "./server_circuit.ts";
 
 const AWAY_INTERVAL_MS = 1_000;
 
@@ -19,6 +20,8 @@ export interface LivekitHealthSnapshot {
   roundTripMs: number | null;
   error: string | null;
   remedy: string | null;
+  /** Whether calls to the server API are sent (server_circuit.ts). */
+  circuit: CircuitState;
 }
 
 export class LivekitHealth implements Service {
@@ -26,8 +29,9 @@ export class LivekitHealth implements Service {
   readonly #checkHealth: ServerApi["checkHealth"];
   readonly #intervalMs: number;
   readonly #logger: Logger;
+  readonly #circuit: Pick<ServerCircuit, "state"> | null;
   readonly #listeners = new Set<(isReachable: boolean) => void>();
-  #snapshot: LivekitHealthSnapshot = {
+  #snapshot: Omit<LivekitHealthSnapshot, "circuit"> = {
     state: "unknown",
     since: new Date(),
     checkedAt: null,
@@ -37,7 +41,15 @@ export class LivekitHealth implements Service {
   };
   readonly #alarm = new Alarm();
 
-  constructor(options: { checkHealth: ServerApi["checkHealth"]; intervalMs: number; logger: Logger }) {
+  constructor(
+    options: {
+      checkHealth: ServerApi["checkHealth"];
+      intervalMs: number;
+      logger: Logger;
+      circuit?: Pick<ServerCircuit, "state">;
+    },
+  ) {
+    this.#circuit = options.circuit ?? null;
     this.#checkHealth = options.checkHealth;
     this.#intervalMs = options.intervalMs;
     this.#logger = options.logger;
@@ -49,7 +61,7 @@ export class LivekitHealth implements Service {
   }
 
   snapshot(): LivekitHealthSnapshot {
-    return { ...this.#snapshot };
+    return { ...this.#snapshot, circuit: this.#circuit?.state ?? "closed" };
   }
 
   onChange(listener: (isReachable: boolean) => void): void {

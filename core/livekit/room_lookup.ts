@@ -6,7 +6,7 @@ import type { TwirpClient } from "./twirp_client.ts";
 export async function listRooms(
   call: TwirpClient,
   names: readonly string[],
-  limits: { isIdempotent: boolean; timeoutMs?: number } = { isIdempotent: true },
+  limits: { isIdempotent: boolean; timeoutMs?: number; isProbe?: boolean } = { isIdempotent: true },
 ): Promise<Room[]> {
   const request = new ListRoomsRequest({ names: [...names] });
   const grant = { roomList: true };

@@ -58,6 +58,7 @@ function healthCalls(call: TwirpClient) {
       try {
         await listRooms(call, ["greenroom-health"], {
           isIdempotent: false,
+          isProbe: true,
           ...(timeoutMs !== undefined && { timeoutMs }),
         });
         return { ok: true, elapsedMs: performance.now() - startedAt };

@@ -3,6 +3,7 @@
  * those lack `attributes` of CreateDispatch, tagged errors and a limit on every call.
  */
 import { retry, SERVER_CALL_DELAYS_MS } from "../resilience/retry.ts";
+import { CircuitOpenError, type ServerCircuit } from "./server_circuit.ts";
 import { errorFromAnswer, errorFromFailure, isRetryableApiError } from "./api_error.ts";
 import { type Credentials, mintServerApiToken } from "./tokens.ts";
 import type { VideoGrant } from "livekit-server-sdk";
@@ -16,6 +17,8 @@ export interface TwirpCall<Response> {
   /** Whether the call may be sent again when it is unknown if the first one arrived. */
   isIdempotent: boolean;
   timeoutMs?: number;
+  /** Sent also while the circuit is open. */
+  isProbe?: boolean;
 }
 
 export interface TwirpClientOptions extends Credentials {
@@ -23,6 +26,8 @@ export interface TwirpClientOptions extends Credentials {
   url: string;
   /** Limit of one try. */
   timeoutMs: number;
+  /** Holds calls back while the server is away; absent: none does. */
+  circuit?: ServerCircuit;
 }
 
 /** The server's HTTP address; LiveKit serves everything on one port. */
@@ -35,13 +40,16 @@ export type TwirpClient = <Response>(call: TwirpCall<Response>) => Promise<Respo
 /** Throws LivekitApiError, nothing else. */
 export function createTwirpClient(options: TwirpClientOptions): TwirpClient {
   const base = toHttpUrl(options.url);
-  return (call) =>
-    call.isIdempotent
-      ? retry(() => callOnce(base, options, call), {
-        delaysMs: SERVER_CALL_DELAYS_MS,
-        isRetryable: isRetryableApiError,
-      })
-      : callOnce(base, options, call);
+  const { circuit } = options;
+  return (call) => {
+    const send = () => callOnce(base, options, call);
+    const attempt = !circuit ? send : () => call.isProbe ? circuit.probe(send) : circuit.run(send);
+    if (!call.isIdempotent) return attempt();
+    return retry(attempt, {
+      delaysMs: SERVER_CALL_DELAYS_MS,
+      isRetryable: (error) => isRetryableApiError(error) && !(error instanceof CircuitOpenError),
+    });
+  };
 }
 
 async function callOnce<Response>(

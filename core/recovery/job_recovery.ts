@@ -2,14 +2,16 @@
  * What becomes of a dispatch when its job on this instance has ended:
  *
  *   succeeded | cancelled ──▶ final
- *   failed ──decideRecovery──▶ SKIP, TERMINATE ──▶ final
+ *   failed ──decideRecovery──▶ SKIP ──▶ final
+ *                          ├─▶ TERMINATE ──▶ final, and the agent takes no new jobs on this instance
  *                          └─▶ RETRY, BACKOFF ──▶ the old participant removed, the loss noted ──▶ retry
  *
- * A dispatch of which LiveKit starts a job per participant goes on whatever becomes of one (standing_dispatches.ts). The
- * decision is never held up: LiveKit gets CLEAR_LIMIT_MS, and who is not removed by then is removed by the next attempt's
+ * A dispatch of which LiveKit starts a job per participant goes on whatever becomes of one; its next job is another's work
+ * (dispatch/participant_reruns.ts). The decision is never held up: LiveKit gets CLEAR_LIMIT_MS, and who is not removed by then is removed by the next attempt's
  * owner (`joined`).
  */
 import type { NextStep } from "../../db/job_changes.ts";
+import type { AgentStops } from "../capacity/agent_stops.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { settlesWithin } from "../lifecycle/supervisor.ts";
 import { uuidTime } from "../lifecycle/uuid.ts";
@@ -24,6 +26,7 @@ export interface JobRecoveryOptions {
   advisor: Pick<RecoveryAdvisor, "decide">;
   losses: Pick<LossRecorder, "lost">;
   breakers: Pick<BreakerBoard, "ended">;
+  stops: Pick<AgentStops, "stop">;
   api: RoomCalls;
   /** Name of the LiveKit server in rows. */
   server: string;
@@ -54,14 +57,18 @@ export class JobRecovery {
   async decideNext(plan: JobPlan, end: JobEnd, at: Date): Promise<NextStep> {
     this.#options.breakers.ended(plan, end, at);
     const hasJoined = this.#joined.delete(plan.key.jobId);
-    if (isStanding(plan)) return { kind: "none" };
-    if (end.outcome !== "failed") return FINAL;
+    const isStanding = plan.isStanding === true;
+    if (end.outcome !== "failed") return isStanding ? { kind: "none" } : FINAL;
     const { logger } = this.#options;
     try {
+      if (isStanding) {
+        await this.#clearRoom(plan, { end, hasJoined, at });
+        return { kind: "none" };
+      }
       return await this.#afterFailure(plan, { end, hasJoined, at });
     } catch (error) {
       logger.error("recovery could not be decided", { job: plan.key.jobId, dispatch: plan.key.dispatchId, error });
-      return FINAL;
+      return isStanding ? { kind: "none" } : FINAL;
     }
   }
 
@@ -85,29 +92,40 @@ export class JobRecovery {
   }
 
   async #afterFailure(plan: JobPlan, failed: Failed): Promise<NextStep> {
-    const { end: { failure }, at } = failed;
+    const { end, at } = failed;
+    const { failure } = end;
     const { advisor, logger } = this.#options;
     const { key: { jobId, dispatchId }, agent, room, attempt } = plan;
     const requestedAt = uuidTime(dispatchId);
     const decided = await advisor.decide({ agent, dispatchId, room, attempt, requestedAt, failure }, at);
     const { action, reason } = decided;
     logger.info("recovery decided", { job: jobId, dispatch: dispatchId, action, reason, kind: failure.kind });
-    if (action === "SKIP" || action === "TERMINATE") return FINAL;
+    if (action === "TERMINATE") {
+      logger.warn("the agent asked for no more jobs here: it takes none until the instance is uncordoned", { agent });
+      this.#options.stops.stop(agent, `${failure.kind}: ${failure.message}`, at);
+    }
+    if (action === "SKIP" || action === "TERMINATE") {
+      void this.#removeLost(plan, end);
+      return FINAL;
+    }
     await this.#clearRoom(plan, failed);
     return { kind: "retry", notBefore: decided.notBefore };
   }
 
+  /** LiveKit would show a dead agent for 20 s more. One whose entry threw leaves by itself. Never rejects. */
+  async #removeLost({ room, participantIdentity }: JobPlan, { endReason }: Failed["end"]): Promise<void> {
+    if (endReason === "entry_threw") return;
+    const { api, logger } = this.#options;
+    await api.removeParticipant(room, participantIdentity).catch((error) =>
+      logger.warn("could not remove a lost agent from its room", { room, participantIdentity, error })
+    );
+  }
+
   /** Who was there is asked beside the removal, because both must be quick. */
   async #clearRoom(plan: JobPlan, { end, hasJoined, at }: Failed): Promise<void> {
-    const { api, losses, server, logger } = this.#options;
-    const { key: { jobId, dispatchId }, agent, room, participantIdentity } = plan;
-    // An agent whose entry threw leaves by itself.
-    const removing = end.endReason === "entry_threw"
-      ? Promise.resolve()
-      : api.removeParticipant(room, participantIdentity).then(
-        () => {},
-        (error) => logger.warn("could not remove a lost agent from its room", { room, participantIdentity, error }),
-      );
+    const { api, losses, server } = this.#options;
+    const { key: { jobId, dispatchId }, agent, room } = plan;
+    const removing = this.#removeLost(plan, end);
     const looking = lookIntoRoom(api, room, CLEAR_LIMIT_MS);
     await settlesWithin(removing, CLEAR_LIMIT_MS);
     const there = await looking;
@@ -116,9 +134,4 @@ export class JobRecovery {
     if (!wasHumanThere && !hasJoined) return;
     losses.lost({ dispatchId, jobId, agent, server, room, cause: end.failure.kind, wasHumanThere, lostAt: at });
   }
-}
-
-/** As db/standing_dispatches.ts says it of rows: LiveKit placed the job for one of the room's participants. */
-function isStanding({ livekit, triggeringParticipant }: JobPlan): boolean {
-  return livekit !== null && triggeringParticipant !== null;
 }

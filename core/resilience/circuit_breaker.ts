@@ -41,6 +41,11 @@ export class CircuitBreaker {
   /** Runs the call, if it is allowed. Throws what the call throws, or the refusal. */
   async run<Result>(call: () => Promise<Result>): Promise<Result> {
     this.#admit();
+    return await this.probe(call);
+  }
+
+  /** Runs the call whatever the state, and takes its outcome as `run` does: for a check that is made anyway. */
+  async probe<Result>(call: () => Promise<Result>): Promise<Result> {
     try {
       const result = await call();
       this.#succeeded();

@@ -22,10 +22,13 @@ export type Taken = { ok: true } | { ok: false; scope: string; retryAfterMs: num
 interface Bucket {
   tokens: number;
   atMs: number;
+  policy: BucketPolicy;
 }
 
-/** Buckets kept at once; beyond, those that are full again are forgotten, which changes nothing. */
+/** Buckets kept at once; beyond, the one that was used longest ago is forgotten. */
 const MAX_BUCKETS = 10_000;
+/** With each use so many of the longest unused are looked at: one that is full again is as good as none. */
+const LOOKED_AT = 2;
 
 export class TokenBuckets {
   readonly #buckets = new Map<string, Bucket>();
@@ -50,19 +53,31 @@ export class TokenBuckets {
 
   #refilled({ scope, key, policy }: Limit, nowMs: number): Bucket {
     const name = `${scope}\n${key}`;
-    const bucket = this.#buckets.get(name) ?? { tokens: policy.burst, atMs: nowMs };
-    const gained = Math.max(0, nowMs - bucket.atMs) * policy.perSecond / 1_000;
-    bucket.tokens = Math.min(policy.burst, bucket.tokens + gained);
+    const bucket = this.#buckets.get(name) ?? { tokens: policy.burst, atMs: nowMs, policy };
+    bucket.policy = policy;
+    bucket.tokens = tokensAt(bucket, nowMs);
     bucket.atMs = nowMs;
     // Set anew, so that the map's order is that of use.
     this.#buckets.delete(name);
+    this.#forgetFull(nowMs);
     if (this.#buckets.size >= MAX_BUCKETS) this.#forgetOldest();
     this.#buckets.set(name, bucket);
     return bucket;
+  }
+
+  #forgetFull(nowMs: number): void {
+    for (const [name, bucket] of this.#buckets.entries().take(LOOKED_AT)) {
+      if (tokensAt(bucket, nowMs) >= bucket.policy.burst) this.#buckets.delete(name);
+    }
   }
 
   #forgetOldest(): void {
     const [oldest] = this.#buckets.keys();
     if (oldest !== undefined) this.#buckets.delete(oldest);
   }
+}
+
+function tokensAt({ tokens, atMs, policy }: Bucket, nowMs: number): number {
+  const gained = Math.max(0, nowMs - atMs) * policy.perSecond / 1_000;
+  return Math.min(policy.burst, tokens + gained);
 }

@@ -1,15 +1,29 @@
-/** ctx.checkpoint: saves and loads of the job's own dispatch and participant. */
+/**
+ * ctx.checkpoint: saves and loads of the job's own dispatch and participant. While the database is away, what is saved waits
+ * in the spool, in order with the job's changes; its version, given when it is stored, is told as SPOOLED_VERSION.
+ */
 import { z } from "zod";
-import { findCheckpoint, saveCheckpoint } from "../../db/checkpoints.ts";
+import { findCheckpoint, type NewCheckpoint, saveCheckpoint } from "../../db/checkpoints.ts";
 import type { Database } from "../../db/client.ts";
+import { describeDatabaseError } from "../../db/database_error.ts";
+import type { LifecycleWriter } from "../coordination/lifecycle_writer.ts";
 import { method, type RequestMethod, RequestRefusal } from "./job_requests.ts";
 
 /** What JSON can say and Postgres can't keep: U+0000 and half surrogate pairs, as JSON.stringify escapes them. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
 
-export function checkpointRequests(
-  { database, maxBytes, now = () => new Date() }: { database: Database; maxBytes: number; now?: () => Date },
-): Record<string, RequestMethod> {
+const SPOOLED_VERSION = 0;
+
+export interface CheckpointOptions {
+  database: Database;
+  maxBytes: number;
+  /** Takes saves while the database is away; absent: they are refused then. */
+  writer?: Pick<LifecycleWriter, "write" | "isAway">;
+  now?: () => Date;
+}
+
+export function checkpointRequests(options: CheckpointOptions): Record<string, RequestMethod> {
+  const { database, maxBytes, now = () => new Date() } = options;
   /** Saves of one job follow each other, so that the last one asked for is the newest. */
   const lastSave = new Map<string, Promise<unknown>>();
   const inTurn = async <T>(jobId: string, save: () => Promise<T>): Promise<T> => {
@@ -33,7 +47,7 @@ export function checkpointRequests(
       }
       const { dispatchId, participant, jobId, leaseToken, attempt } = job;
       const checkpoint = { dispatchId, participant, jobId, leaseToken, attempt, json, sizeBytes, at: now() };
-      const version = await inTurn(jobId, () => available(() => saveCheckpoint(database, checkpoint)));
+      const version = await inTurn(jobId, () => available(() => save(options, checkpoint)));
       if (version === null) throw new RequestRefusal("lost", "This job no longer owns its dispatch: nothing was saved");
       return { version };
     }),
@@ -42,6 +56,27 @@ export function checkpointRequests(
       return { data: found?.data ?? null, version: found?.version ?? null };
     }),
   };
+}
+
+async function save({ database, writer }: CheckpointOptions, checkpoint: NewCheckpoint): Promise<number | null> {
+  // What waits in the spool comes first.
+  if (writer?.isAway) return await spool(writer, checkpoint);
+  try {
+    return await saveCheckpoint(database, checkpoint);
+  } catch (error) {
+    if (!writer || describeDatabaseError(error).code === "unexpected") throw error;
+    return await spool(writer, checkpoint);
+  }
+}
+
+async function spool(writer: Pick<LifecycleWriter, "write">, checkpoint: NewCheckpoint): Promise<number | null> {
+  const { jobId, dispatchId, leaseToken, at } = checkpoint;
+  const written = await writer.write({
+    ...{ kind: "checkpoint", job: { jobId, dispatchId, leaseToken }, checkpoint },
+    ...{ changeId: crypto.randomUUID(), actor: "agent", cause: "checkpoint", at },
+  });
+  if (written === "lost") throw new Error("there is no room for it in the spool");
+  return written === "refused" ? null : SPOOLED_VERSION;
 }
 
 async function available<T>(read: () => Promise<T>): Promise<T> {

@@ -15,6 +15,9 @@ const BY_CODE: Readonly<Record<string, ErrorStatus>> = {
   no_free_slot: "RESOURCE_EXHAUSTED",
   queue_full: "RESOURCE_EXHAUSTED",
   rate_limited: "RESOURCE_EXHAUSTED",
+  stage_timed_out_connected: "DEADLINE_EXCEEDED",
+  stage_timed_out_entered: "DEADLINE_EXCEEDED",
+  stage_timed_out_ready: "DEADLINE_EXCEEDED",
   too_many_waiters: "RESOURCE_EXHAUSTED",
 };
 

@@ -8,7 +8,7 @@ import type { ChildMessage, EndReason } from "./messages.ts";
  * out_of_memory (V8 heap limit) · unresponsive (event loop stuck, killed by us) · connection_lost (room connection given
  * up) · not_started (the slot died or the agent was broken before entry was called) · instance_lost (this control plane
  * died while the job ran) · shutdown_overrun (did not end within its grace and was killed) · deadline_exceeded (ran longer
- * than its time limit).
+ * than its time limit) · stage_timed_out_entered, …_connected, …_ready (stuck before that stage: stage_timeout.ts).
  */
 export const FAILURE_KINDS = [
   "exception",
@@ -21,6 +21,9 @@ export const FAILURE_KINDS = [
   "instance_lost",
   "shutdown_overrun",
   "deadline_exceeded",
+  "stage_timed_out_entered",
+  "stage_timed_out_connected",
+  "stage_timed_out_ready",
 ] as const;
 export type FailureKind = typeof FAILURE_KINDS[number];
 

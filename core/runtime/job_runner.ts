@@ -11,12 +11,13 @@ import type { Logger } from "../lifecycle/logger.ts";
 import type { NextStep } from "../../db/job_changes.ts";
 import type { JobKey } from "../../db/jobs.ts";
 import { withErrorStatus } from "./error_status.ts";
-import { deadlineEnd, type JobEnd } from "./job_end.ts";
+import { deadlineEnd, type JobEnd, type JobFailure } from "./job_end.ts";
 import { JobRecorder, type RecorderOptions } from "./job_recorder.ts";
 import { JobWatch, type JobWatchLimits } from "./job_watch.ts";
 import type { CancelReason, ChildMessage, JobStart, ParentMessage, SpanMessage } from "./messages.ts";
 import type { JobResources, Slot, SlotLogLine } from "./slot.ts";
 import type { SlotPool } from "./slot_pool.ts";
+import { stageFailure, stageTimeoutEnd } from "./stage_timeout.ts";
 
 /** How LiveKit's server is told about a job that it knows; absent for directly placed jobs. */
 export interface LivekitJobLink {
@@ -46,6 +47,8 @@ export interface JobPlan {
   aloneTimeoutMs: number;
   mintToken: () => Promise<string>;
   livekit: LivekitJobLink | null;
+  /** One of the jobs, one per participant, of a dispatch that goes on whatever becomes of this one. */
+  isStanding?: boolean;
 }
 
 export interface JobListener {
@@ -72,6 +75,8 @@ export interface RunningJob {
 export interface JobRunnerOptions extends RecorderOptions {
   pool: Pick<SlotPool, "take" | "turnToTake">;
   limits: JobWatchLimits;
+  /** What may hold up jobs here now, each a sentence. */
+  circumstances?: () => readonly string[];
   /** What becomes of the dispatch of a job that has ended; it ends with it unless this says otherwise. */
   decideNext?: (plan: JobPlan, end: JobEnd, at: Date) => Promise<NextStep> | NextStep;
   logger: Logger;
@@ -80,6 +85,8 @@ export interface JobRunnerOptions extends RecorderOptions {
 
 /** Bound of waiting for LiveKit to have read a job's final status. */
 const SETTLE_TIMEOUT_MS = 1_000;
+/** Longest grace of a job that is stuck before it was ready: somebody waits for the next attempt. */
+const STUCK_GRACE_MS = 2_000;
 const FINAL: NextStep = { kind: "final" };
 
 export class JobRunner {
@@ -155,17 +162,18 @@ export class JobRunner {
     const recorder = new JobRecorder(plan.key, { ...this.#options, logger });
     let endsRecorded: Promise<void> | null = null;
     const recordEnd = (end: JobEnd) => endsRecorded ??= this.#recordEnd(plan, recorder, listener, end, logger);
-    let watch: JobWatch | null = null;
+    const stuck = new StuckJob();
+    const endOf = (said: JobEnd) => stageTimeoutEnd(deadlineEnd(said, plan.timeoutMs), stuck.failure);
+    const watch = this.#watch(plan, recorder, listener, stuck, logger);
     let used: JobResources | null = null as JobResources | null;
     try {
-      const token = await plan.mintToken();
-      await this.#options.pool.turnToTake(plan.agent);
-      const slot = this.#options.pool.take(plan.agent);
+      const token = await stuck.orSettled(plan.mintToken());
+      await stuck.orSettled(this.#options.pool.turnToTake(plan.agent));
+      const slot = stuck.slot = this.#options.pool.take(plan.agent);
       onSlot(slot);
-      const watching = watch = this.#watch(plan, recorder, listener, slot, logger);
       const said = await slot.run(startOf(plan, token), {
         entered: (at) => {
-          watching.entered();
+          watch.entered();
           listener.stage("entered", at, slot.pid);
           recorder.entered(slot.pid, at);
           void plan.livekit?.report("running").catch((error) =>
@@ -173,11 +181,11 @@ export class JobRunner {
           );
         },
         connected: (at) => {
-          watching.connected();
+          watch.connected();
           this.#stage("connected", at, recorder, listener, slot);
         },
         ready: (at) => {
-          watching.ready();
+          watch.ready();
           this.#stage("ready", at, recorder, listener, slot);
         },
         log: (line) => listener.log(line),
@@ -186,31 +194,38 @@ export class JobRunner {
         resources: (latest) => used = latest,
         flagged: (flag, message) => this.#noteFlag(flag, message, recorder, listener, logger),
         finished: (finished) => {
-          watching.ended();
-          return recordEnd(deadlineEnd(finished, plan.timeoutMs));
+          watch.ended();
+          return recordEnd(endOf(finished));
         },
       });
-      const end = deadlineEnd(said, plan.timeoutMs);
+      const end = endOf(said);
       await recordEnd(end);
       if (used) recorder.resources({ peakMemoryBytes: used.peakRssBytes, cpuMs: Math.round(used.cpuMs) });
       return end;
     } catch (error) {
       logger.error("job could not be run", { error });
       const message = error instanceof Error ? error.message : String(error);
-      const end: JobEnd = { outcome: "failed", endReason: "process_gone", failure: { kind: "not_started", message } };
+      const failure = stuck.failure ?? { kind: "not_started", message };
+      const end: JobEnd = { outcome: "failed", endReason: "process_gone", failure };
       await recordEnd(end);
       return end;
     } finally {
-      watch?.ended();
+      watch.ended();
     }
   }
 
-  #watch(plan: JobPlan, recorder: JobRecorder, listener: JobListener, slot: Slot, logger: Logger): JobWatch {
+  #watch(plan: JobPlan, recorder: JobRecorder, listener: JobListener, stuck: StuckJob, logger: Logger): JobWatch {
     return new JobWatch({
       plan,
       limits: this.#options.limits,
       onFlag: (flag, message) => this.#noteFlag(flag, message, recorder, listener, logger),
-      onDeadline: () => slot.cancel("deadline", plan.shutdownGraceMs),
+      onDeadline: () => stuck.slot?.cancel("deadline", plan.shutdownGraceMs),
+      onStuck: (stage) => {
+        const failure = stageFailure(stage, this.#options.circumstances?.() ?? []);
+        logger.warn("a job is stuck and is ended", { stage: stage.stage, error: failure.message });
+        listener.log({ level: "error", message: failure.message, at: this.#now() });
+        stuck.end(failure, Math.min(plan.shutdownGraceMs, STUCK_GRACE_MS));
+      },
     });
   }
 
@@ -257,6 +272,28 @@ export class JobRunner {
     } else await plan.livekit.report("succeeded");
     // The server reads frames in order, so its pong proves that it took the status (livekit.md 7b).
     if (!await plan.livekit.settle(SETTLE_TIMEOUT_MS)) logger.warn("LiveKit did not confirm the job's final status");
+  }
+}
+
+/** A job that may get stuck: in its slot, or before it has one. */
+class StuckJob {
+  slot: Slot | null = null;
+  failure: JobFailure | null = null;
+  readonly #ended = Promise.withResolvers<never>();
+
+  constructor() {
+    this.#ended.promise.catch(() => {}); // mostly nobody waits for it
+  }
+
+  end(failure: JobFailure, graceMs: number): void {
+    this.failure = failure;
+    this.slot?.cancel("deadline", graceMs);
+    this.#ended.reject(new Error(failure.message));
+  }
+
+  /** What the job needs before it has a slot; rejects when it is stuck there. */
+  orSettled<T>(needed: Promise<T>): Promise<T> {
+    return Promise.race([needed, this.#ended.promise]);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Database } from "../../db/client.ts";
 import { saveJobProgress } from "../../db/job_details.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { AuthorMetrics } from "../telemetry/author_metrics.ts";
+import type { LifecycleWriter } from "../coordination/lifecycle_writer.ts";
 import { checkpointRequests } from "./checkpoint_requests.ts";
 import { busRequests, JobBus } from "./job_bus.ts";
 import { JobRequests, type RequestingJob } from "./job_requests.ts";
@@ -15,6 +16,8 @@ import type { ChildMessage } from "./messages.ts";
 import { type RoomCalls, roomRequests } from "./room_requests.ts";
 
 export interface JobServicesOptions {
+  /** Takes checkpoints while the database is away. */
+  writer?: Pick<LifecycleWriter, "write" | "isAway">;
   database: Database;
   api: RoomCalls;
   maxCheckpointBytes: number;
@@ -38,7 +41,7 @@ export class JobServices {
     this.#requests = new JobRequests({
       methods: {
         ...roomRequests(api),
-        ...checkpointRequests({ database, maxBytes }),
+        ...checkpointRequests({ database, maxBytes, ...(options.writer && { writer: options.writer }) }),
         ...busRequests(this.#bus),
         ...leaderRequests(election),
       },

@@ -6,11 +6,15 @@
  * A slot's life:   (spare → adopt →) loading → (warm) → start → entered → connected → ready → finished → leave → exit
  *   - `finished` is sent while the agent is still in the room. The parent records the outcome, tells LiveKit and answers
  *     `leave`; only then does the child leave the room and exit. Parent gone instead: the child leaves at once.
+ *
+ * A child imports types from here and nothing else: zod would cost each of them 5 MB. What both ends need to run lies in
+ * message_limits.ts.
  */
 import { z } from "zod";
 import type { HookName } from "../agent/hooks.ts";
 import type { ProfileRequest } from "../telemetry/profile.ts";
 import { FAILURE_CLASSES } from "./failure_class.ts";
+import { MAX_METRIC_POINTS } from "./message_limits.ts";
 
 /** What a child needs to run one job. It holds no API secret: only a token for this one room. */
 export interface JobStart {
@@ -103,7 +107,6 @@ export const END_REASONS = [
 const jobId = z.string().min(1).max(64);
 const errorText = z.string().max(16_384);
 
-export const MAX_METRIC_POINTS = 500;
 const metricPoint = z.object({
   /** counter: what to add · gauge: the value of this job · histogram: one observed value. */
   kind: z.enum(["counter", "gauge", "histogram"]),

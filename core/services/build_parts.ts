@@ -4,7 +4,8 @@
  */
 import type { Database } from "../../db/client.ts";
 import { setInstanceIntake } from "../../db/instances.ts";
-import { Admission } from "../capacity/admission.ts";
+import { Admission, type StartGate } from "../capacity/admission.ts";
+import { AgentStops } from "../capacity/agent_stops.ts";
 import { LoadMeter } from "../capacity/load_meter.ts";
 import { ResourceLimiter } from "../capacity/resource_limiter.ts";
 import { ResourceMonitor } from "../capacity/resource_monitor.ts";
@@ -12,8 +13,11 @@ import type { LoadedConfig } from "../config/config.ts";
 import { type EffectiveSetting, effectiveSettings } from "../config/effective_settings.ts";
 import type { Config } from "../config/settings.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
+import { CancelElsewhere } from "../dispatch/cancel_elsewhere.ts";
 import { DecisionRecorder } from "../dispatch/decision_recorder.ts";
 import { DispatchLimits } from "../dispatch/dispatch_limits.ts";
+import { FleetEvents } from "../dispatch/fleet_events.ts";
+import { FleetLogs } from "../dispatch/fleet_logs.ts";
 import { ExpirySweep } from "../dispatch/expiry_sweep.ts";
 import { JobStarter } from "../dispatch/job_starter.ts";
 import { jobTracing, tracedDispatch } from "../dispatch/dispatch_trace.ts";
@@ -23,6 +27,7 @@ import { LiveDispatches } from "../dispatch/live_dispatches.ts";
 import { LivekitIntake } from "../dispatch/livekit_intake.ts";
 import { LivekitPlacement } from "../dispatch/livekit_placement.ts";
 import { TerminationCheck } from "../dispatch/termination_check.ts";
+import { OutageIntake } from "../dispatch/outage_intake.ts";
 import { QueueClaimer } from "../dispatch/queue_claimer.ts";
 import { RuleBook } from "../dispatch/rules/rule_book.ts";
 import { RuleRunner } from "../dispatch/rules/rule_runner.ts";
@@ -33,6 +38,7 @@ import type { Logger } from "../lifecycle/logger.ts";
 import { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { LivekitServer } from "../livekit/livekit_server.ts";
 import { createServerApi } from "../livekit/server_api.ts";
+import { createServerCircuit } from "../livekit/server_circuit.ts";
 import { AgentCatalog } from "../runtime/agent_catalog.ts";
 import { JobRunner } from "../runtime/job_runner.ts";
 import { JobServices } from "../runtime/job_services.ts";
@@ -40,6 +46,7 @@ import { LogWriter } from "../runtime/log_writer.ts";
 import type { ReadEnv } from "../runtime/child_permissions.ts";
 import { SlotPool } from "../runtime/slot_pool.ts";
 import type { ChildEnvironment } from "../runtime/spawn_child.ts";
+import type { DatabaseWatch } from "../coordination/database_watch.ts";
 import { LifecycleWriter } from "../coordination/lifecycle_writer.ts";
 import { InstancePresence } from "../coordination/instance_presence.ts";
 import { Leadership } from "../coordination/leadership.ts";
@@ -53,6 +60,9 @@ import { JobMetrics } from "../telemetry/job_metrics.ts";
 import type { Metric } from "../telemetry/metrics.ts";
 import { Sampler } from "../telemetry/sampler.ts";
 import { askLoad, jobsPerProcessOf } from "./agent_facts.ts";
+import { buildBulk, type BulkParts } from "./build_bulk.ts";
+import { buildFleet, type FleetParts, handleCommands, hostedAgents } from "./build_fleet.ts";
+import { buildOutages, type OutageParts } from "./build_outages.ts";
 import { buildRecovery, type RecoveryParts } from "./build_recovery.ts";
 import { fleetSnapshot } from "./fleet_snapshot.ts";
 import { InstanceControl } from "./instance_control.ts";
@@ -60,6 +70,8 @@ import { instanceMetrics } from "./instance_metrics.ts";
 import { OverviewReader } from "./overview.ts";
 import { Profiling } from "./profiling.ts";
 import { CheckRunner } from "./check_runner.ts";
+import { buildLivekitFollowers, type LivekitFollowers } from "./build_livekit_followers.ts";
+import { circumstances } from "./circumstances.ts";
 import { madeSettings } from "./made_settings.ts";
 import { NavigationCounter } from "./navigation_counts.ts";
 import { RoomWatch } from "./room_board.ts";
@@ -74,6 +86,8 @@ export interface Parts {
   livekitHealth: LivekitHealth;
   catalog: AgentCatalog;
   admission: Admission;
+  /** Agents that take nothing here. */
+  stops: AgentStops;
   /** Cordon, drain, stop. */
   control: InstanceControl;
   limiter: ResourceLimiter;
@@ -90,6 +104,9 @@ export interface Parts {
   workers: WorkerFleet;
   hub: Hub;
   fleetUpdates: FleetUpdates;
+  bulk: BulkParts;
+  /** What instances tell and ask each other. */
+  fleet: FleetParts;
   sampler: Sampler;
   tracer: DispatchTracer;
   spanWriter: SpanWriter;
@@ -104,6 +121,7 @@ export interface Parts {
   metrics: readonly Metric[];
   jobServices: JobServices;
   standing: StandingDispatches;
+  followers: LivekitFollowers;
   expiry: ExpirySweep;
   decisions: DecisionRecorder;
   ruleBook: RuleBook;
@@ -111,7 +129,11 @@ export interface Parts {
   /** Which instance polls rooms for rules. */
   ruleLeader: Leadership;
   recovery: RecoveryParts;
+  outages: OutageParts;
   follower: LiveFollower;
+  /** What the fleet does to dispatches, for who listens here. */
+  events: FleetEvents;
+  fleetLogs: FleetLogs;
 }
 
 /** What is there before the parts are. */
@@ -128,6 +150,7 @@ export interface PartsSources {
   environment: ChildEnvironment;
   writer: LifecycleWriter;
   presence: InstancePresence;
+  databaseWatch: DatabaseWatch;
   logger: Logger;
 }
 
@@ -146,16 +169,20 @@ export function buildParts(sources: PartsSources): Parts {
     environment,
     writer,
     presence,
+    databaseWatch,
     logger,
   } = sources;
   const { config } = loaded;
   const actor = `instance:${instanceId}`;
+  const circuit = createServerCircuit({ logger, onChange: () => livekitHealth.suspect() });
   const api = createServerApi({
     url: livekit.url,
     ...livekit.credentials(),
     timeoutMs: config.livekitRequestTimeoutMs,
+    circuit,
   });
-  const livekitHealth = new LivekitHealth({
+  const livekitHealth: LivekitHealth = new LivekitHealth({
+    circuit,
     checkHealth: api.checkHealth,
     intervalMs: config.livekitHealthIntervalMs,
     logger,
@@ -166,8 +193,15 @@ export function buildParts(sources: PartsSources): Parts {
     processes: config.maxProcesses,
     openFiles: config.maxOpenFiles,
   });
-  const gate = {
-    mayStart: (agent: string) => recovery.breakers.mayStart(agent),
+  const fleet: FleetParts = buildFleet({
+    ...{ config, database, instanceId, logger },
+    hosted: () => hostedAgents({ catalog, admission, pool, livekitHealth }),
+  });
+  const stops = new AgentStops();
+  stops.onChange(() => admission.gateChanged());
+  const gate: StartGate = {
+    mayStart: (agent: string) => stops.find(agent) ? 0 : recovery.breakers.mayStart(agent),
+    refusal: (agent: string) => stops.find(agent) ? "agent_stopped" : "breaker_open",
     started: (agent: string) => recovery.breakers.started(agent),
   };
   const admission = new Admission(
@@ -196,9 +230,10 @@ export function buildParts(sources: PartsSources): Parts {
     previousInstanceId: dataDir.previousInstanceId,
     server: livekit.name,
     runner: () => runner,
+    stops,
     connectedForMs: () => presence.connectedForMs,
     isSpooling: () => writer.isAway,
-    onRetry: (notBefore) => claimer.wakeAt(notBefore),
+    onRetry: (notBefore) => notBefore === null ? wakeAllQueues() : claimer.wakeAt(notBefore),
   });
   const decisions = new DecisionRecorder({
     ...{ database, instanceId, logger },
@@ -208,6 +243,7 @@ export function buildParts(sources: PartsSources): Parts {
     onChange: (view, change) => {
       try {
         publishDispatchChange(hub, view, change);
+        events.changedHere(view);
         // What happens elsewhere is counted there.
         if ((view.jobs.at(-1)?.instanceId ?? instanceId) !== instanceId) return;
         countDispatchChange(jobMetrics, view, change);
@@ -224,6 +260,7 @@ export function buildParts(sources: PartsSources): Parts {
   const runner = new JobRunner({
     ...{ database, writer, actor, logger, pool },
     limits: config,
+    circumstances: () => circumstances(livekitHealth.snapshot(), resources.latest?.cpuRatio ?? null),
     decideNext: (plan, end, at) => recovery.jobs.decideNext(plan, end, at),
   });
   const logStreams = new JobLogStreams({
@@ -237,18 +274,25 @@ export function buildParts(sources: PartsSources): Parts {
       await setInstanceIntake(database, instanceId, intake);
     },
     onChange: () => fleetUpdates.touch(),
+    liftStops: () => stops.lift(),
     onOpened: () => claimer.wake(),
   });
   const standing = new StandingDispatches({ ...{ database, api, live, actor, logger }, server: livekit.name });
   const jobServices = new JobServices({
-    ...{ database, api, logger, maxCheckpointBytes: config.maxCheckpointBytes },
+    ...{ database, api, writer, logger, maxCheckpointBytes: config.maxCheckpointBytes },
     onProgress: (jobId, dispatchId, value) => publishJobProgress(hub, jobId, dispatchId, value),
   });
-  const placement = new LivekitPlacement({
-    ...{ database, api, live, actor, logger },
-    workers: workerDirectory({ catalog, database, instanceId, own: () => workers.registered() }),
-  });
   const wakeQueue = () => claimer.wake();
+  const wakeAllQueues = () => {
+    claimer.wake();
+    if (fleet.directory.hasOthers()) fleet.notices.tell("queue");
+  };
+  fleet.notices.on((topic) => topic === "queue" && claimer.wake());
+  const directory = workerDirectory({ catalog, database, instanceId, own: () => workers.registered() });
+  const placement = new LivekitPlacement({
+    ...{ database, api, live, actor, logger, workers: directory, onQueued: wakeAllQueues },
+    assignTimeoutMs: config.livekitAssignTimeoutMs,
+  });
   const starter = new JobStarter({
     catalog,
     runner,
@@ -260,10 +304,20 @@ export function buildParts(sources: PartsSources): Parts {
     onLog: (job, line) => publishJobLog(hub, job, line),
     tracing: jobTracing(tracer, spanWriter, instanceId),
     attend: (job) => jobServices.attend(job),
-    onStandingJobGone: () => standing.wake(),
-    onRetry: (notBefore) => claimer.wakeAt(notBefore),
+    onStandingJobGone: () => {
+      standing.wake();
+      followers.jobGone();
+    },
+    onRetry: (notBefore) => {
+      followers.runsAgain();
+      return notBefore === null ? wakeAllQueues() : claimer.wakeAt(notBefore);
+    },
     onJoined: (plan) => void recovery.jobs.joined(plan),
     onSlotFreed: wakeQueue,
+  });
+  const followers: LivekitFollowers = buildLivekitFollowers({
+    ...{ database, instanceId, server: livekit.name, actor, api, catalog, admission, live, starter, runner, logger },
+    ...{ workers: directory, advisor: recovery.advisor, onQueued: wakeAllQueues, stops },
   });
   const claimer = new QueueClaimer({
     database,
@@ -274,13 +328,31 @@ export function buildParts(sources: PartsSources): Parts {
     starter,
     live,
     pollMs: config.claimPollMs,
+    regions: fleet.regions,
+    isServedElsewhere: (agent) => fleet.directory.isServing(agent),
     logger,
   });
   const isRunning = (jobId: string) => runner.find(jobId) !== null;
-  const follower = new LiveFollower({ database, live, instanceId, isRunning, logger });
+  const follower: LiveFollower = new LiveFollower({
+    ...{ database, live, instanceId, isRunning, logger },
+    onRefresh: (view) => events.heard(view),
+  });
+  const events: FleetEvents = new FleetEvents({
+    ...{ database, instanceId, hub, notices: fleet.notices, logger },
+    hasOthers: () => fleet.directory.hasOthers(),
+    isLive: (id) => live.find(id) !== null,
+    onNotice: () => follower.wake(),
+    isNotified: config.notify,
+  });
   const server = livekit.name;
   const { maxMetadataBytes, queueCapacity, maxWaiters } = config;
-  const dispatcher = new Dispatcher({
+  const outages = buildOutages({
+    ...{ database, databaseWatch, instanceId, writer, runner, starter, live, wakeQueue, logger },
+    dispatcher: () => dispatcher,
+  });
+  const cancelHere = (id: string, by: string) => dispatcher.cancelHere(id, by);
+  const dispatcher: Dispatcher = new Dispatcher({
+    unconfirmed: outages.unconfirmed,
     ...{
       database,
       instanceId,
@@ -292,18 +364,23 @@ export function buildParts(sources: PartsSources): Parts {
       live,
       placement,
       standing,
-      wakeQueue,
+      wakeQueue: wakeAllQueues,
       logger,
     },
     ...{ maxMetadataBytes, queueCapacity, maxWaiters },
     health: livekitHealth,
+    elsewhere: new CancelElsewhere({ database, instanceId, commands: fleet.commands, cancelHere }),
     wakeQueueAt: (at) => claimer.wakeAt(at),
+    regions: fleet.regions,
+    isServedElsewhere: (agent) => fleet.directory.isServing(agent),
+    isHostedElsewhere: (agent) => fleet.directory.isHosting(agent),
     limits: new DispatchLimits({
       global: { burst: config.rateGlobalBurst, perSecond: config.rateGlobalPerSecond },
       room: { burst: config.rateRoomBurst, perSecond: config.rateRoomPerSecond },
       key: { burst: config.rateKeyBurst, perSecond: config.rateKeyPerSecond },
     }),
   });
+  handleCommands(fleet.commands, { dispatcher, control, config });
   const expiry = new ExpirySweep({ ...{ database, instanceId, live, runner, placement, standing, logger } });
   const ruleBook = new RuleBook({ database, catalog, maxMetadataBytes });
   const ruleLeader = new Leadership({ ...{ database, instanceId, logger }, work: "rules" });
@@ -322,6 +399,10 @@ export function buildParts(sources: PartsSources): Parts {
     placement,
     maxMetadataBytes,
     terminations: new TerminationCheck({ api, logger }),
+    outage: new OutageIntake({
+      isAway: () => databaseWatch.awaySince !== null,
+      ...{ writer, runner, live, catalog, server, maxMetadataBytes },
+    }),
     logger,
   });
   const workers: WorkerFleet = new WorkerFleet({
@@ -341,12 +422,15 @@ export function buildParts(sources: PartsSources): Parts {
   const sampler = new Sampler({
     ...{ database, instanceId, jobMetrics, logger },
     slots: () => admission.snapshot(),
+    loadByAgent: () =>
+      Object.fromEntries(catalog.list().map(({ name }) => [name, loadMeter.loadRatioOf(name, performance.now())])),
     childPids,
     onSample: (sample) => hub.publish("load", "load", sample),
   });
   const overview = new OverviewReader({
-    ...{ ...watched, database, catalog, resources, sampler },
+    ...{ ...watched, database, resources, sampler, fleet },
     breakers: recovery.breakers,
+    stops,
   });
   const rooms = new RoomWatch({
     ...{ livekit, database, hub, logger },
@@ -369,6 +453,7 @@ export function buildParts(sources: PartsSources): Parts {
     livekitHealth,
     catalog,
     admission,
+    stops,
     control,
     limiter,
     resources,
@@ -384,6 +469,7 @@ export function buildParts(sources: PartsSources): Parts {
     workers,
     hub,
     fleetUpdates,
+    fleet,
     sampler,
     tracer,
     spanWriter,
@@ -396,10 +482,15 @@ export function buildParts(sources: PartsSources): Parts {
     metrics,
     jobServices,
     standing,
+    followers,
     expiry,
     decisions,
+    bulk: buildBulk({ config, database, instanceId, dispatcher, hub, logger }),
     ...{ ruleBook, ruleRunner, ruleLeader },
     recovery,
+    outages,
     follower,
+    events,
+    fleetLogs: new FleetLogs({ database, instanceId, hub, logger }),
   };
 }

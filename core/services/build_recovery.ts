@@ -1,6 +1,7 @@
 /** Recovery, wired: who decides after a failure, who rescues jobs of dead instances, and what is measured of it. */
 import { ParticipantInfo_Kind, type WebhookEvent } from "@livekit/protocol";
 import type { Database } from "../../db/client.ts";
+import type { AgentStops } from "../capacity/agent_stops.ts";
 import type { Config } from "../config/settings.ts";
 import { InstanceWatch } from "../coordination/instance_watch.ts";
 import { Leadership } from "../coordination/leadership.ts";
@@ -32,6 +33,8 @@ export interface RecoverySources {
   server: string;
   livekitHealth: LivekitHealth;
   runner: () => Pick<JobRunner, "list">;
+  /** Told when an agent answers TERMINATE. */
+  stops: Pick<AgentStops, "stop">;
   /** How long our session with the database has been there. */
   connectedForMs: () => number;
   /** Whether our own changes wait for the database. */
@@ -42,6 +45,7 @@ export interface RecoverySources {
 }
 
 export interface RecoveryParts {
+  advisor: RecoveryAdvisor;
   breakers: BreakerBoard;
   jobs: JobRecovery;
   losses: LossRecorder;
@@ -78,8 +82,9 @@ export function buildRecovery(sources: RecoverySources): RecoveryParts {
     onChange: () => onRetry(null),
   });
   return {
+    advisor,
     breakers,
-    jobs: new JobRecovery({ advisor, losses, breakers, api, server, logger }),
+    jobs: new JobRecovery({ advisor, losses, breakers, stops: sources.stops, api, server, logger }),
     losses,
     silentRooms,
     rescuer,

@@ -6,6 +6,7 @@
  * `parts` is null until everything that serving needs is there.
  */
 import { join } from "node:path";
+import type { DatabaseProblem } from "../../db/database_error.ts";
 import type { LoadedConfig } from "../config/config.ts";
 import { VERSION } from "../config/version.ts";
 import type { Config } from "../config/settings.ts";
@@ -28,6 +29,7 @@ import { startLivekit } from "./start_livekit.ts";
 import { LifecycleWriter } from "../coordination/lifecycle_writer.ts";
 import { Spool } from "../coordination/spool.ts";
 import type { SpooledChange } from "../coordination/spooled_change.ts";
+import { DatabaseWatch } from "../coordination/database_watch.ts";
 import { InstancePresence } from "../coordination/instance_presence.ts";
 import { closePreviousInstance } from "../coordination/previous_instance.ts";
 import { isAgentGone } from "./build_recovery.ts";
@@ -69,6 +71,7 @@ export class ControlPlane {
   readonly #reaper: Reaper;
   #listener: ChildListener | null = null;
   #catalog: AgentCatalog | null = null;
+  #databaseWatch: DatabaseWatch | null = null;
   #presence: InstancePresence | null = null;
   #writer: LifecycleWriter | null = null;
   #spool: Spool<SpooledChange> | null = null;
@@ -116,11 +119,16 @@ export class ControlPlane {
       }),
       catalog.load(),
     ]);
+    const databaseWatch = new DatabaseWatch({ database, logger });
+    this.#databaseWatch = databaseWatch;
+    await this.#supervisor.add(databaseWatch);
     const presence = new InstancePresence({
       database,
       instanceId: this.instanceId,
       version: VERSION,
       maxJobs: this.#config.maxConcurrentJobs,
+      region: this.#config.region,
+      zone: this.#config.zone,
       logger: this.logger,
     });
     this.#presence = presence;
@@ -137,7 +145,7 @@ export class ControlPlane {
     await this.auth.attach(database);
     await this.#supervisor.add(this.auth);
     const { instanceId } = this;
-    const sources = { instanceId, database, livekit, catalog, environment, writer, presence, logger };
+    const sources = { instanceId, database, databaseWatch, livekit, catalog, environment, writer, presence, logger };
     await this.#startParts(buildParts({ ...this.#options, ...sources }));
   }
 
@@ -191,10 +199,17 @@ export class ControlPlane {
       version: VERSION,
       instance: this.instanceId,
       startedAt: this.startedAt.toISOString(),
-      database: !this.#presence ? "starting" : this.#presence.isDatabaseThere ? "connected" : "unreachable",
+      database: !this.#presence ? "starting" : this.#isDatabaseThere ? "connected" : "unreachable",
+      databaseAwaySince: this.#databaseWatch?.awaySince?.toISOString() ?? null,
       spooledChanges: this.#writer?.spooled ?? 0,
       livekit: health
-        ? { state: health.state, since: health.since.toISOString(), error: health.error, remedy: health.remedy }
+        ? {
+          state: health.state,
+          since: health.since.toISOString(),
+          error: health.error,
+          remedy: health.remedy,
+          circuit: health.circuit,
+        }
         : "starting",
       services,
     };
@@ -203,9 +218,23 @@ export class ControlPlane {
   /** For /ready: able to serve; LiveKit being away does not count against it. */
   readiness(): { ready: boolean; reason: string | null } {
     if (this.phase !== "running" || !this.parts) return { ready: false, reason: this.phase };
-    return this.#presence?.isDatabaseThere
+    return this.#isDatabaseThere
       ? { ready: true, reason: null }
       : { ready: false, reason: "the database can't be reached" };
+  }
+
+  /** A request takes long or has failed, which may be the database's doing. */
+  suspectDatabase(): void {
+    this.#databaseWatch?.suspect();
+  }
+
+  /** What is known of the database while it is away; null: it is there. */
+  get databaseProblem(): DatabaseProblem | null {
+    return this.#databaseWatch?.problem ?? null;
+  }
+
+  get #isDatabaseThere(): boolean {
+    return this.#databaseWatch?.awaySince === null && (this.#presence?.isDatabaseThere ?? false);
   }
 
   /** Checks a webhook's signature and has the rules act on it; the answer does not wait for that. */
@@ -243,6 +272,8 @@ export class ControlPlane {
     livekitHealth.onChange((isReachable) => isReachable && claimer.wake());
     livekitHealth.onChange(() => fleetUpdates.touch());
     parts.admission.onChange(() => fleetUpdates.touch());
+    parts.admission.onChange(() => parts.fleet.directory.touch());
+    livekitHealth.onChange(() => parts.fleet.directory.touch());
     for (
       const service of [
         hub,
@@ -251,6 +282,7 @@ export class ControlPlane {
         sampler,
         spanWriter,
         logs,
+        ...parts.fleet.services,
         livekitHealth,
         resources,
         workers,
@@ -258,12 +290,17 @@ export class ControlPlane {
         parts.rooms,
         parts.counts,
         parts.standing,
+        ...parts.followers.services,
         parts.expiry,
         parts.decisions,
         parts.ruleLeader,
         parts.ruleRunner,
         parts.follower,
+        parts.events,
+        parts.fleetLogs,
         ...parts.recovery.services,
+        ...parts.outages.services,
+        ...parts.bulk.services,
       ]
     ) {
       await this.#supervisor.add(service);
@@ -285,8 +322,9 @@ export class ControlPlane {
   }
 
   /** New jobs run what the files say now; running ones end on what they began with. */
-  #agentsChanged({ pool, catalog, database, claimer, fleetUpdates }: Parts): void {
+  #agentsChanged({ pool, catalog, database, claimer, fleet, fleetUpdates }: Parts): void {
     pool.setAgents(catalog.poolAgents(this.#config.warmSlots));
+    fleet.directory.touch();
     claimer.wake();
     fleetUpdates.touch();
     recordAgents(database, catalog).catch((error) => this.logger.warn("could not record the agents", { error }));

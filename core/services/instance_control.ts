@@ -57,6 +57,8 @@ export interface InstanceControlOptions {
   record: (intake: Intake) => Promise<void>;
   /** Called after every change of `status`; not for jobs that end. */
   onChange?: () => void;
+  /** Lets agents take jobs again that were stopped here (capacity/agent_stops.ts); returns which. */
+  liftStops?: () => readonly string[];
   /** Jobs are taken again. */
   onOpened?: () => void;
   logger: Logger;
@@ -114,10 +116,17 @@ export class InstanceControl {
     return this.#changed();
   }
 
-  /** Takes jobs again and ends a drain. False: the program is ending. Resolves when it is recorded; never rejects. */
+  /** Takes jobs again, also of agents that were stopped here, and ends a drain. False: the program is ending. Resolves when it is recorded; never rejects. */
   async uncordon(actor: string): Promise<boolean> {
     if (this.#drain?.then === "stop") return false;
-    if (this.#cordonedAt === null) return true;
+    const lifted = this.#options.liftStops?.() ?? [];
+    if (lifted.length > 0) {
+      this.#options.logger.info("stopped agents take jobs again", { actor, agents: lifted.join() });
+    }
+    if (this.#cordonedAt === null) {
+      if (lifted.length > 0) this.#options.onOpened?.();
+      return true;
+    }
     this.#cordonedAt = this.#by = this.#drain = null;
     this.#alarm.ring();
     this.#options.admission.setAdmitting(null);

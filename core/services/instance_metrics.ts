@@ -85,6 +85,11 @@ export function instanceMetrics(sources: MetricSources): Metric[] {
       "1 unless LiveKit's server can't be reached.",
       () => one(livekitHealth.isReachable ? 1 : 0),
     ),
+    gauge(
+      "greenroom_livekit_circuit_open",
+      "1 while calls to LiveKit's server API are held back, 0.5 while one tries.",
+      () => one(OPENNESS[livekitHealth.snapshot().circuit]),
+    ),
     gauge("greenroom_sse_clients", "Open streams of live updates.", () => one(hub.clientCount)),
     new Gauge(
       "greenroom_sse_slow_clients_total",

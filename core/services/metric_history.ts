@@ -35,7 +35,8 @@ export interface MetricHistory {
   lines: MetricLine[];
 }
 
-const MAX_POINTS = 720;
+/** Every 10 s of an hour. */
+const MAX_POINTS = 360;
 const HOUR_MS = 3_600_000;
 /** Each tier's longest span, and how far back it surely reaches (less than it is kept: sampler.ts). */
 const TIER_LIMITS = [

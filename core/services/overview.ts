@@ -7,10 +7,11 @@ import { listAgentRows } from "../../db/agents.ts";
 import { summarizeLosses } from "../../db/losses.ts";
 import { COUNT_CAP, countEndedJobs, countQueued, listLiveInstances, readyLatency } from "../../db/overview.ts";
 import type { Admission } from "../capacity/admission.ts";
+import type { AgentStops } from "../capacity/agent_stops.ts";
+import type { FleetParts } from "./build_fleet.ts";
 import { headroomOf } from "../capacity/headroom.ts";
 import type { ResourceMonitor } from "../capacity/resource_monitor.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
-import type { AgentCatalog } from "../runtime/agent_catalog.ts";
 import type { SlotPool } from "../runtime/slot_pool.ts";
 import type { BreakerBoard } from "../recovery/breaker_board.ts";
 import { findProblems } from "../telemetry/problems.ts";
@@ -22,12 +23,13 @@ export interface OverviewSources {
   database: Database;
   admission: Admission;
   resources: ResourceMonitor;
-  catalog: AgentCatalog;
   pool: SlotPool;
   workers: WorkerFleet;
   livekitHealth: LivekitHealth;
   sampler: Sampler;
   breakers: Pick<BreakerBoard, "list">;
+  stops: Pick<AgentStops, "list">;
+  fleet: Pick<FleetParts, "agents">;
 }
 
 const FRESH_MS = 1_000;
@@ -63,7 +65,7 @@ export class OverviewReader {
 }
 
 async function readOverview(sources: OverviewSources, now: Date) {
-  const { database, admission, catalog, pool, sampler, livekitHealth } = sources;
+  const { database, admission, pool, sampler, livekitHealth } = sources;
   const hourAgo = new Date(now.getTime() - HOUR_MS);
   const startedAtMs = performance.now();
   const { reads } = database;
@@ -78,21 +80,12 @@ async function readOverview(sources: OverviewSources, now: Date) {
   const databaseMs = performance.now() - startedAtMs;
   const slots = admission.snapshot();
   const lanes = pool.snapshot();
-  const hosted = new Set(catalog.list().map(({ name }) => name));
-  const agents = [
-    ...catalog.list().map(({ name, state, error }) => ({ name, state, error: error ?? null, isHosted: true })),
-    ...agentRows.filter(({ name }) => !hosted.has(name)).map(({ name, error }) => ({
-      name,
-      state: "not_hosted" as const,
-      error,
-      isHosted: false,
-    })),
-  ];
+  const agents = sources.fleet.agents(agentRows);
   const living = instances.filter(({ heartbeatAgeMs }) => heartbeatAgeMs <= LEASE_MS);
   const maxJobs = living.reduce((total, instance) => total + (instance.state === "running" ? instance.maxJobs : 0), 0);
   const liveJobs = instances.reduce((total, instance) => total + instance.liveJobs, 0);
   const depth = queue.reduce((total, row) => total + row.depth, 0);
-  const { state, error, remedy } = livekitHealth.snapshot();
+  const { state, error, remedy, circuit } = livekitHealth.snapshot();
   return {
     at: now.toISOString(),
     instanceId: sources.instanceId,
@@ -115,13 +108,10 @@ async function readOverview(sources: OverviewSources, now: Date) {
     })),
     agents: agents.map((agent) => ({
       ...agent,
-      running: agent.isHosted ? admission.usedBy(agent.name) : null,
-      free: agent.isHosted ? admission.freeFor(agent.name) : null,
-      warm: lanes.find((lane) => lane.agent === agent.name)?.warm ?? null,
       queued: queue.find((row) => row.agent === agent.name)?.depth ?? 0,
     })),
     slots,
-    livekit: { state, error, remedy },
+    livekit: { state, error, remedy, circuit },
     sample: sampler.latest,
     problems: findProblems({
       agents,
@@ -129,11 +119,12 @@ async function readOverview(sources: OverviewSources, now: Date) {
         const { state, since, lastError } = worker.snapshot();
         return { agent: worker.agent, state, sinceMs: now.getTime() - since.getTime(), lastError };
       }),
-      livekit: { state, error, remedy },
+      livekit: { state, error, remedy, circuit },
       queue,
       slots,
       lanes,
       breakers: sources.breakers.list(),
+      stops: sources.stops.list(),
       instances,
       databaseMs: sampler.latest ? sampler.latest.databaseMs : databaseMs,
       lastHour: ended,

@@ -5,8 +5,9 @@
  */
 import { join } from "node:path";
 
-const SOURCE_FOLDERS = ["components", "islands", "routes", "styles"];
-const OUTPUT = "static/app.css";
+export const SOURCE_FOLDERS = ["components", "islands", "routes", "styles"];
+/** From the project's folder. */
+export const OUTPUT = "static/app.css";
 const TIMEOUT_MS = 30_000;
 
 /** Throws when the styles can't be compiled. @param projectDir folder of deno.json */
@@ -30,7 +31,8 @@ export async function updateStyles(projectDir: string): Promise<void> {
   }
 }
 
-async function hashSources(projectDir: string): Promise<string> {
+/** Changes with what the styles are made from. */
+export async function hashSources(projectDir: string): Promise<string> {
   const files = (await Promise.all(SOURCE_FOLDERS.map((folder) => listFiles(projectDir, folder)))).flat().sort();
   const texts = await Promise.all(files.map((file) => Deno.readTextFile(join(projectDir, file))));
   const all = files.map((file, index) => `${file}\n${texts[index]}`).join("\n");

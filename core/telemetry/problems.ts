@@ -20,7 +20,7 @@ export interface ProblemFacts {
     sinceMs: number;
     lastError: { explanation: string; remedy: string } | null;
   }[];
-  livekit: { state: string; error: string | null; remedy: string | null };
+  livekit: { state: string; error: string | null; remedy: string | null; circuit: string };
   queue: readonly { agent: string; depth: number; oldestWaitMs: number }[];
   slots: {
     used: number;
@@ -30,6 +30,8 @@ export interface ProblemFacts {
   };
   /** Crash breakers that are not closed. */
   breakers: readonly { agent: string; state: string; failures: number; reason: string | null }[];
+  /** Agents that answered TERMINATE and take no new jobs here. */
+  stops?: readonly { agent: string; reason: string }[];
   lanes: readonly { agent: string; lastError: string | null }[];
   instances: readonly { id: string; hostname: string; heartbeatAgeMs: number }[];
   databaseMs: number | null;
@@ -52,6 +54,7 @@ export function findProblems(facts: ProblemFacts): Problem[] {
     ...instanceProblems(facts),
     ...agentProblems(facts),
     ...breakerProblems(facts),
+    ...stopProblems(facts),
     ...workerProblems(facts),
     ...capacityProblems(facts),
     ...limitProblems(facts),
@@ -70,14 +73,36 @@ function breakerProblems({ breakers }: ProblemFacts): Problem[] {
   }));
 }
 
+function stopProblems({ stops = [] }: ProblemFacts): Problem[] {
+  return stops.map(({ agent, reason }) => ({
+    code: "agent_stopped",
+    severity: "error",
+    subject: agent,
+    message: `Agent ${agent} asked to be stopped on this instance (${reason}): it takes no new jobs here.`,
+    remedy: "Mend what it says is wrong with this machine, then uncordon the instance (Workers page or REST).",
+  }));
+}
+
 function livekitProblems({ livekit }: ProblemFacts): Problem[] {
-  if (livekit.state !== "unreachable") return [];
+  if (livekit.state !== "unreachable") return circuitProblems(livekit.circuit);
   return [{
     code: "livekit_unreachable",
     severity: "error",
     subject: null,
     message: `LiveKit can't be reached: ${livekit.error ?? "no answer"}`,
     remedy: livekit.remedy ?? "Check LIVEKIT_URL and that the server runs.",
+  }];
+}
+
+/** Its health check passes, and other calls do not. */
+function circuitProblems(circuit: string): Problem[] {
+  if (circuit === "closed") return [];
+  return [{
+    code: "livekit_circuit_open",
+    severity: "error",
+    subject: null,
+    message: "The last calls to LiveKit's server API failed; until one succeeds most are held back.",
+    remedy: "Look into the LiveKit server's log and at its load; one call tries every second.",
   }];
 }
 

@@ -22,6 +22,8 @@ export interface LoadSample {
   memoryBytes: number | null;
   /** Share of the slots that are used. */
   loadRatio: number;
+  /** As it is told to LiveKit, 0 to 1. */
+  loadByAgent: Record<string, number>;
   /** Waiting dispatches of the fleet; null: the database did not answer. */
   queue: QueueDepth[] | null;
   /** How long the database took to say so. */
@@ -50,6 +52,7 @@ export function pointsOf(sample: LoadSample): MetricPoint[] {
     ...point("cpu_ratio", sample.cpuRatio),
     ...point("memory_bytes", sample.memoryBytes),
     ...point("load_ratio", sample.loadRatio),
+    ...Object.entries(sample.loadByAgent).flatMap(([agent, load]) => point("load_ratio", load, agent)),
     ...point("queue_depth", sample.queue?.reduce((total, { depth }) => total + depth, 0) ?? null),
     ...(sample.queue ?? []).flatMap(({ agent, depth }) => point("queue_depth", depth, agent)),
     ...point("jobs_started", jobs.started),

@@ -22,6 +22,8 @@ export interface SamplerOptions {
   instanceId: string;
   jobMetrics: JobMetrics;
   slots: () => { used: number; maxJobs: number; byAgent: Record<string, number> };
+  /** What each worker tells LiveKit. */
+  loadByAgent: () => Record<string, number>;
   childPids: () => number[];
   onSample: (sample: LoadSample) => void;
   logger: Logger;
@@ -78,7 +80,7 @@ export class Sampler implements Service {
   }
 
   async #sample(now: Date): Promise<LoadSample> {
-    const { instanceId, jobMetrics, slots, childPids } = this.#options;
+    const { instanceId, jobMetrics, slots, loadByAgent, childPids } = this.#options;
     const { used, maxJobs, byAgent } = slots();
     const { cpuRatio } = await this.#host.read();
     const startedAtMs = performance.now();
@@ -95,6 +97,7 @@ export class Sampler implements Service {
       cpuRatio,
       memoryBytes: (await readMemoryOfAll(childPids()))?.totalBytes ?? null,
       loadRatio: maxJobs === 0 ? 0 : used / maxJobs,
+      loadByAgent: loadByAgent(),
       queue,
       databaseMs: queue === null ? null : performance.now() - startedAtMs,
       jobs: jobMetrics.takeInterval(),

@@ -49,10 +49,10 @@ export class EventHistory {
     if (!oldest) return;
     this.#bytes -= oldest.frame.length;
     this.#lastDropped = oldest.sequence;
-    // Frees the frame although the entry stays until the next compaction.
-    this.#events[this.#droppedCount] = { ...oldest, frame: EMPTY };
+    // Frees the event although its place stays until the next compaction.
+    this.#events[this.#droppedCount] = DROPPED;
     this.#droppedCount += 1;
   }
 }
 
-const EMPTY = new Uint8Array(0);
+const DROPPED: PastEvent = { sequence: 0, topic: "", event: "", frame: new Uint8Array(0) };

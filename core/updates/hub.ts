@@ -9,7 +9,7 @@
  * MAX_QUEUED_BYTES unread is dropped (its browser reconnects and resumes); one that goes away frees everything it held.
  * A stream ends soon after its right ended: every RECHECK_MS all keys and sessions behind open streams are looked at again,
  * and at once when one is known to have ended here (`endClosed`). While that can't be told, streams go on.
- * Events are those of this instance only.
+ * Events of other instances come in by dispatch/fleet_events.ts.
  */
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
@@ -76,6 +76,7 @@ export class Hub implements Service {
       load: historyOf("load"),
       rooms: historyOf("rooms"),
       counts: historyOf("counts"),
+      bulk: historyOf("bulk"),
     };
   }
 
@@ -90,6 +91,11 @@ export class Hub implements Service {
 
   hasSubscribers(topic: string): boolean {
     return this.#byTopic.has(topic);
+  }
+
+  /** Topics that somebody listens to. */
+  subscribedTopics(): string[] {
+    return [...this.#byTopic.keys()];
   }
 
   /** Sends an event to whoever listens to `topic`; `data` is serialised before this returns. */

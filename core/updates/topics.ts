@@ -7,14 +7,16 @@
  *   load            `load`: the newest sample, every 5 s
  *   rooms           `rooms`: the rooms of the LiveKit server have changed; a hint, GET /api/v1/rooms has them
  *   counts          `counts`: the figures beside the navigation
+ *   bulk            `bulk`: how far a bulk operation is, wherever it is worked on
  *
  * Every stream begins with `hello`. `gap` says that events were missed: fetch anew what is shown.
- * Events are of the instance that serves the stream; changes that other instances make are not among them yet.
+ * `dispatches` and `dispatch:<id>` tell of the whole fleet (what happens elsewhere a moment later, but for `progress`); the
+ * others of the instance that serves the stream.
  */
 
 const MAX_TOPICS = 20;
 const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-const TOPIC = new RegExp(`^(dispatches|fleet|load|rooms|counts|dispatch:${UUID})$`);
+const TOPIC = new RegExp(`^(dispatches|fleet|load|rooms|counts|bulk|dispatch:${UUID})$`);
 
 /** Events kept per family of topics, for clients that resume: number and bytes. */
 export const HISTORY_LIMITS = {
@@ -24,6 +26,7 @@ export const HISTORY_LIMITS = {
   load: { maxEvents: 20, maxBytes: 1_048_576 },
   rooms: { maxEvents: 20, maxBytes: 65_536 },
   counts: { maxEvents: 20, maxBytes: 65_536 },
+  bulk: { maxEvents: 100, maxBytes: 262_144 },
 } as const;
 
 export type TopicFamily = keyof typeof HISTORY_LIMITS;
@@ -36,6 +39,11 @@ export function dispatchTopic(dispatchId: string): string {
   return `dispatch:${dispatchId}`;
 }
 
+/** Null: the topic is none of one dispatch. */
+export function dispatchIdOf(topic: string): string | null {
+  return topic.startsWith("dispatch:") ? topic.slice("dispatch:".length) : null;
+}
+
 /** Topics from "a,b", or what is wrong with it. */
 export function parseTopics(text: string): { ok: true; topics: string[] } | { ok: false; message: string } {
   const topics = [...new Set(text.split(",").map((topic) => topic.trim()).filter((topic) => topic !== ""))];
@@ -45,7 +53,7 @@ export function parseTopics(text: string): { ok: true; topics: string[] } | { ok
   if (unknown !== undefined) {
     return {
       ok: false,
-      message: `"${unknown.slice(0, 80)}" is none of dispatches, fleet, load, rooms, counts, dispatch:<id>`,
+      message: `"${unknown.slice(0, 80)}" is none of dispatches, fleet, load, rooms, counts, bulk, dispatch:<id>`,
     };
   }
   return { ok: true, topics };

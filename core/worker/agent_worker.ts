@@ -4,6 +4,7 @@
  *
  *   offer → slot reserved (→ the agent's accept is asked: no, or no answer in 200 ms → slot given back, declined)
  *         → accepted → assigned (handed to the intake with its reservation) | lapsed (slot given back)
+ *   automatic offer for a room where another dispatch has the agent → terminate: nobody shall run it
  *
  * A worker whose agent changed is retired: it takes nothing more and stays connected until the jobs that were assigned on
  * its connection have ended, because only that connection can tell LiveKit about them (livekit.md 4.2).
@@ -18,10 +19,12 @@ import { abortableWait } from "../lifecycle/supervisor.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import { type AvailabilityAnswer, OFFER_AGENT_ATTRIBUTE, type OfferedJob } from "../livekit/job_offer.ts";
 import type { LivekitServer } from "../livekit/livekit_server.ts";
+import { DISPATCH_ATTRIBUTE } from "../livekit/tokens.ts";
 import { WorkerConnection } from "../livekit/worker_connection.ts";
 import type { WorkerLoad } from "../livekit/worker_messages.ts";
 import type { WorkerConnectionSnapshot } from "../livekit/worker_state.ts";
 import type { LivekitJobLink } from "../runtime/job_runner.ts";
+import { DeclineCounts } from "./decline_counts.ts";
 import type { OfferRush } from "./offer_rush.ts";
 
 /** A job that LiveKit has assigned to us, with the slot that is reserved for it. */
@@ -39,6 +42,10 @@ export interface AssignedOffer {
 export interface JobIntake {
   assigned(job: AssignedOffer): Promise<void>;
   terminated(livekitJobId: string): void;
+  /** An offer of a dispatch of ours was declined. `isByAgent`: the agent's own `accept` said no. */
+  declined?(dispatchId: string, reason: string, isByAgent: boolean): void;
+  /** The dispatch that has this agent in the room already, or on its way, as far as this instance knows. */
+  holderOf?(agent: string, room: string): string | null;
 }
 
 export type AcceptAnswer = { ok: true; value: unknown } | { ok: false; reason: string };
@@ -86,6 +93,8 @@ export class AgentWorker implements Service {
   readonly descriptor: AgentDescriptor;
   readonly server: string;
   readonly offers: OfferCounts = { accepted: 0, declined: 0, lapsed: 0, lastDecline: null };
+  /** Why it declined lately. */
+  readonly declines = new DeclineCounts();
   readonly #options: AgentWorkerOptions;
   readonly #connection: WorkerConnection;
   readonly #offered = new Map<string, Offer>();
@@ -195,12 +204,14 @@ export class AgentWorker implements Service {
 
   #answer(offer: OfferedJob): AvailabilityAnswer | Promise<AvailabilityAnswer> {
     this.#options.rush.noteOffer();
-    if (this.isRetired) return this.#decline("the worker is being replaced");
+    if (this.isRetired) return this.#decline(offer, "the worker is being replaced");
     const meant = offer.attributes[OFFER_AGENT_ATTRIBUTE] ?? this.agent;
     // Unnamed workers share one key with LiveKit, so a dispatch of ours may come to the wrong one.
-    if (meant !== this.agent) return this.#decline(`meant for agent ${meant}`);
+    if (meant !== this.agent) return this.#decline(offer, `meant for agent ${meant}`);
+    const holder = isAutomatic(offer) ? this.#options.intake.holderOf?.(this.agent, offer.room.name) ?? null : null;
+    if (holder !== null) return { kind: "terminate", reason: `dispatch ${holder} has this agent in the room` };
     const admitted = this.#options.admission.admit(this.agent);
-    if (!admitted.ok) return this.#decline(admitted.refusal);
+    if (!admitted.ok) return this.#decline(offer, admitted.refusal);
     const { reservation } = admitted;
     const asked = this.#options.askAccept(this.agent, acceptRequestOf(offer), ACCEPT_TIMEOUT_MS);
     return asked === null ? this.#accept(offer, reservation) : this.#acceptIfWanted(asked, offer, reservation);
@@ -214,7 +225,8 @@ export class AgentWorker implements Service {
     const answer = await withinMs(asked, ACCEPT_TIMEOUT_MS);
     if (answer.ok && answer.value === true) return this.#accept(offer, reservation);
     reservation.release();
-    return this.#decline(answer.ok ? "the agent's accept said no" : `the agent's accept: ${answer.reason}`);
+    const reason = answer.ok ? "the agent's accept said no" : `the agent's accept: ${answer.reason}`;
+    return this.#decline(offer, reason, answer.ok);
   }
 
   #accept(offer: OfferedJob, reservation: Reservation): AvailabilityAnswer {
@@ -225,9 +237,13 @@ export class AgentWorker implements Service {
     return { kind: "accept", participantIdentity, participantName: this.descriptor.participant.name ?? this.agent };
   }
 
-  #decline(reason: string): AvailabilityAnswer {
+  #decline(offer: OfferedJob, reason: string, isByAgent = false): AvailabilityAnswer {
     this.offers.declined += 1;
-    this.offers.lastDecline = { reason, at: new Date() };
+    const at = new Date();
+    this.offers.lastDecline = { reason, at };
+    this.declines.note(reason, at.getTime());
+    const dispatchId = offer.attributes[DISPATCH_ATTRIBUTE];
+    if (dispatchId !== undefined) this.#options.intake.declined?.(dispatchId, reason, isByAgent);
     return { kind: "decline", reason };
   }
 
@@ -294,6 +310,11 @@ export class AgentWorker implements Service {
       settle: (timeoutMs) => this.#connection.settleStatus(timeoutMs),
     };
   }
+}
+
+/** Made by LiveKit itself when a room starts, for unnamed workers; such an agent comes to a room once. */
+function isAutomatic({ agentName, jobType, attributes }: OfferedJob): boolean {
+  return agentName === "" && jobType === "room" && attributes[DISPATCH_ATTRIBUTE] === undefined;
 }
 
 function acceptRequestOf({ id, jobType, room, participant, metadata, attributes }: OfferedJob): AcceptRequest {

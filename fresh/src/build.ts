@@ -26,6 +26,8 @@ export interface Snapshot {
   root: string;
   /** URL path of the browser's entry module. */
   client: string | null;
+  /** URL path of the script that reloads pages; only of development servers. */
+  devScript?: string;
   /** Browser modules that the key's module imports statically, for preloading. */
   imports: Record<string, string[]>;
   /** Paths relative to the routes directory, with "/". */

@@ -1,11 +1,14 @@
 /** The building half of the stand-in for Fresh 2: what `dev.ts` and start-up import as `fresh/dev`. */
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type App, type AppHandler, type ListenOptions, serve, setBuild } from "./app.ts";
-import { type Build, type BuildFile, readSnapshot } from "./build.ts";
+import { type App, type ListenOptions, serve, setBuild } from "./app.ts";
+import { type Build, readSnapshot } from "./build.ts";
+import { Bundler } from "./builder/bundler.ts";
+import { DevServer } from "./builder/dev_server.ts";
 import { makePlan } from "./builder/plan.ts";
+import { findProjectFiles } from "./builder/project_files.ts";
 import { updateBuild } from "./builder/write_build.ts";
-import { LIVE_RELOAD_SCRIPT } from "./render.ts";
+import { reportUnhandled } from "./context.ts";
 
 /** `root` is a path or file URL, the working directory unless given; the other paths are relative to it. */
 export interface BuilderOptions {
@@ -60,48 +63,28 @@ export class Builder {
     return (app) => setBuild(app, build);
   }
 
-  /** Builds for development, then serves the app that `importApp` gives; pages reload when the program starts again. */
+  /**
+   * Serves the app that `importApp` gives, built for development and brought up to date while it runs; what the app's entry
+   * imports takes a restart. Pages load again by themselves.
+   */
   async listen<State>(
     importApp: () => Promise<{ app: App<State> }>,
     options: ListenOptions = {},
   ): Promise<Deno.HttpServer<Deno.NetAddr>> {
-    const build = await this.#buildInMemory("development", [liveReloadFile]);
     const { app } = await importApp();
-    setBuild(app, build);
-    return serve(options, withLiveReload(app.handler()));
+    const dev = new DevServer(app, { ...this.#options, mode: "development" });
+    await dev.start();
+    const server = serve(options, dev.handler);
+    server.finished.then(() => dev.stop()).catch(reportUnhandled);
+    return server;
   }
 
-  async #buildInMemory(mode: Mode, extraFiles: BuildFile[] = []): Promise<Build> {
-    const { snapshot, modules } = await makePlan({ ...this.#options, mode });
+  async #buildInMemory(mode: Mode): Promise<Build> {
+    await using bundler = new Bundler();
+    const files = findProjectFiles(this.#options);
+    const { snapshot } = await makePlan({ ...this.#options, mode }, files, bundler);
+    const modules = [...files.routes, ...files.islands];
     const loaded = await Promise.all(modules.map((file) => import(pathToFileURL(file).href)));
-    return readSnapshot({ ...snapshot, files: [...snapshot.files, ...extraFiles] }, loaded, this.#options.root);
+    return readSnapshot(snapshot, loaded, this.#options.root);
   }
-}
-
-/*
- * Live reload: each page holds an event stream that names the server's start; when the program has been started again
- * (`deno run --watch`), the browser reconnects, sees another name, and reloads.
- */
-const STREAM_PATH = "/_fresh/live";
-const RECONNECT_MS = 50;
-const START_ID = crypto.randomUUID();
-
-const SCRIPT = `let started = null;
-new EventSource(new URL("live", import.meta.url)).onmessage = ({ data }) => {
-  if (started !== null && started !== data) location.reload();
-  started = data;
-};
-`;
-const source = new TextEncoder().encode(SCRIPT);
-
-const liveReloadFile: BuildFile = { path: LIVE_RELOAD_SCRIPT, hash: START_ID, isImmutable: false, source };
-
-/** Answers the event stream, and hands everything else on. */
-function withLiveReload(handler: AppHandler): AppHandler {
-  return async (req, info) => {
-    if (!new URL(req.url).pathname.endsWith(STREAM_PATH)) return await handler(req, info);
-    const first = new TextEncoder().encode(`retry: ${RECONNECT_MS}\ndata: ${START_ID}\n\n`);
-    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({ start: (controller) => controller.enqueue(first) });
-    return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
-  };
 }

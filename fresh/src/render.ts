@@ -59,9 +59,6 @@ async function instantiate(
   return h(component as ComponentType<PageProps>, props);
 }
 
-/** Only a development server's build has this file: it reloads the page when the server has started again. */
-export const LIVE_RELOAD_SCRIPT = "/_fresh/live_reload.js";
-
 /** The document, and the value of its `Link` header ("" when the page needs no script). */
 export function assembleDocument(
   session: RenderSession,
@@ -69,7 +66,7 @@ export function assembleDocument(
   basePath: string,
 ): { text: string; preload: string } {
   const { build, islands } = session;
-  const scripts = build.fileByPath.has(LIVE_RELOAD_SCRIPT) ? [LIVE_RELOAD_SCRIPT] : [];
+  const scripts = build.devScript === undefined ? [] : [build.devScript];
   let tail = session.renderHiddenSlots();
   let preload = "";
   if (session.needsScript && build.client !== null) {

@@ -1,5 +1,5 @@
 /** What happens in a real browser: hydration, slots, shared signals, client navigation, live reload. */
-import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, notEqual, ok } from "node:assert/strict";
 import { cp } from "node:fs/promises";
 import { fileURLToPath as fromFileUrl } from "node:url";
 import chromiumBinary from "@sparticuz/chromium";
@@ -240,13 +240,14 @@ Deno.test("Two partials of one name are refused", async () => {
   match(await response.text(), /two partials of the name &quot;content/);
 });
 
-Deno.test("A development server's pages reload themselves when a route or an island changes", async () => {
+/** Runs a copy of the fixture with `deno run --watch dev.ts`, and shows one of its pages. */
+async function onDevelopmentPage(path: string, work: (page: Page, project: string) => Promise<void>): Promise<void> {
   const project = await copyFixture();
   const free = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = free.addr;
   free.close();
   const dev = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--config", rootConfig, "--watch=routes/,islands/,static/", "dev.ts", String(port)],
+    args: ["run", "-A", "--config", rootConfig, "--watch", "dev.ts", String(port)],
     cwd: project,
     stdout: "null",
     stderr: "piped",
@@ -255,23 +256,13 @@ Deno.test("A development server's pages reload themselves when a route or an isl
   const context = await browser.newContext();
   try {
     const page = await context.newPage();
-    const url = `http://127.0.0.1:${port}/islands/slots`;
+    page.setDefaultTimeout(DEADLINE_MS);
+    const url = `http://127.0.0.1:${port}${path}`;
     for (const until = Date.now() + DEADLINE_MS;; await new Promise((resolve) => setTimeout(resolve, 50))) {
       if (await page.goto(url).catch(() => null) !== null) break;
       if (Date.now() > until) throw new Error("the development server did not come up");
     }
-    await page.click("#inside-open");
-    await see(page, "#inside-open", "4");
-    await replaceIn(`${project}/routes/islands/slots.tsx`, "server text", "changed route");
-    await see(page, "#open p.server", "changed route");
-    await replaceIn(
-      `${project}/islands/Counter.tsx`,
-      "onClick={() => count.value++}",
-      "data-new onClick={() => count.value += 100}",
-    );
-    await page.locator("[data-new]").first().waitFor();
-    await page.click("#inside-open");
-    await see(page, "#inside-open", "103");
+    await work(page, project);
   } finally {
     await context.close();
     dev.kill("SIGKILL");
@@ -279,7 +270,63 @@ Deno.test("A development server's pages reload themselves when a route or an isl
     await problems;
     await Deno.remove(project, { recursive: true });
   }
+}
+
+Deno.test("A development server's pages reload when a route, an island or what they import changes, and the app goes on", async () => {
+  await onDevelopmentPage("/islands/slots", async (page, project) => {
+    const startedAt = async () => await (await page.request.get(new URL("/started", page.url()).href)).text();
+    const started = await startedAt();
+    await page.click("#inside-open");
+    await see(page, "#inside-open", "4");
+    await replaceIn(`${project}/routes/islands/slots.tsx`, "server text", "changed route");
+    await see(page, "#open p.server", "changed route");
+    const counter = `${project}/islands/Counter.tsx`;
+    await replaceIn(counter, "onClick={() => count.value++}", "data-new onClick={() => count.value += 100}");
+    await page.locator("[data-new]").first().waitFor();
+    await page.click("#inside-open");
+    await see(page, "#inside-open", "103");
+    await reloaded(
+      page,
+      () => Deno.writeTextFile(`${project}/routes/new.tsx`, "export default () => <p id='new'>new</p>;"),
+    );
+    equal((await page.request.get(new URL("/new", page.url()).href)).status(), 200);
+    equal(await startedAt(), started);
+    await reloaded(page, () => replaceIn(`${project}/main.ts`, 'app.get("/after"', 'app.get("/more"'));
+    notEqual(await startedAt(), started, "a change of what the app's entry imports starts it again");
+  });
 });
+
+Deno.test("A development server shows what does not build or load in place of the page, until it does", async () => {
+  await onDevelopmentPage("/islands/slots", async (page, project) => {
+    const route = `${project}/routes/islands/slots.tsx`;
+    await replaceIn(route, "server text", "{wrong");
+    await see(page, "pre", "routes/islands/slots.tsx:");
+    equal((await page.request.get(new URL("/after", page.url()).href)).status(), 200, "no page, so not in the way");
+    await replaceIn(route, "{wrong", "right again");
+    await see(page, "#open p.server", "right again");
+    await replaceIn(route, "export default", "throw new Error('not now'); export default");
+    await see(page, "pre", "not now");
+    await replaceIn(route, "throw new Error('not now'); ", "");
+    await see(page, "#open p.server", "right again");
+  });
+});
+
+Deno.test("A development server brings new styles to a page without reloading it", async () => {
+  await onDevelopmentPage("/islands/slots", async (page, project) => {
+    await page.click("#inside-open");
+    await see(page, "#inside-open", "4");
+    await Deno.writeTextFile(`${project}/static/styles.css`, "#inside-open { outline-width: 17px }");
+    await page.waitForFunction(() => getComputedStyle(document.querySelector("#inside-open")!).outlineWidth === "17px");
+    equal(await text(page, "#inside-open"), "4");
+    equal(await page.locator("link[rel=stylesheet]").count(), 1);
+  });
+});
+
+async function reloaded(page: Page, act: () => Promise<void>): Promise<void> {
+  await page.evaluate(() => document.body.dataset.shown = "before");
+  await act();
+  await page.locator("body:not([data-shown])").waitFor();
+}
 
 const rootConfig = fromFileUrl(new URL("../../deno.json", import.meta.url));
 

@@ -12,12 +12,12 @@ const ROOMS_TIMEOUT_MS = 500;
 
 export async function agentChoices(parts: Parts): Promise<AgentChoice[]> {
   const [agents, usual] = await Promise.all([agentsView(parts), listUsualReadyMs(parts.database)]);
-  return agents.map(({ name, state, descriptor, free, slots }) => ({
+  return agents.map(({ name, state, descriptor, free, warm }) => ({
     name,
     state,
     metadataSchema: (descriptor as { metadataSchema?: Record<string, unknown> | null } | null)?.metadataSchema ?? null,
     free,
-    warm: slots?.warm ?? 0,
+    warm,
     jobType: (descriptor as { jobType?: AgentChoice["jobType"] } | null)?.jobType ?? "room",
     usualReadyMs: usual.get(name) ?? null,
   }));

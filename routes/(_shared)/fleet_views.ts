@@ -7,40 +7,29 @@ import type { Parts } from "../../core/services/control_plane.ts";
 
 const MAX_INSTANCES = 200;
 
-/** Agents that this instance hosts, then those that the fleet has seen but this instance does not host. */
-export async function agentsView({ catalog, database, admission, pool, recovery }: Parts) {
-  const hosted = catalog.list();
+/** Agents of the fleet: those that this instance hosts first, those that nobody hosts now last. */
+export async function agentsView({ catalog, database, pool, recovery, fleet, stops }: Parts) {
+  const rows = await listAgentRows(database);
   const slots = pool.snapshot();
-  const names = new Set(hosted.map((agent) => agent.name));
-  const others = (await listAgentRows(database)).filter((row) => !names.has(row.name));
-  return [
-    ...hosted.map((agent) => ({
-      name: agent.name,
-      file: agent.file,
-      version: agent.version,
-      state: agent.state,
-      error: agent.error ?? null,
-      isHosted: true,
-      descriptor: agent.descriptor ?? null,
-      running: admission.usedBy(agent.name),
-      free: admission.freeFor(agent.name),
-      slots: slots.find((lane) => lane.agent === agent.name) ?? null,
-      breaker: breakerView(recovery.breakers.of(agent.name)),
-    })),
-    ...others.map((row) => ({
-      name: row.name,
-      file: row.file,
-      version: null,
-      state: "not_hosted" as const,
-      error: row.error,
-      isHosted: false,
-      descriptor: row.descriptor,
-      running: null,
-      free: 0,
-      slots: null,
-      breaker: breakerView(recovery.breakers.of(row.name)),
-    })),
-  ];
+  return fleet.agents(rows).map(({ name, instances, free, ...agent }) => {
+    const row = rows.find((each) => each.name === name);
+    const own = catalog.find(name);
+    return {
+      name,
+      file: own?.file ?? row?.file ?? null,
+      version: own?.version ?? instances[0]?.version ?? null,
+      ...agent,
+      descriptor: own ? own.descriptor ?? null : row?.descriptor ?? null,
+      /** Null: unknown. */
+      free: instances.length === 0 ? 0 : free,
+      /** Of this instance. */
+      slots: slots.find((lane) => lane.agent === name) ?? null,
+      breaker: breakerView(recovery.breakers.of(name)),
+      /** Why it takes no new jobs on this instance; uncordoning the instance undoes it. */
+      stopped: stops.find(name),
+      instances,
+    };
+  });
 }
 
 /** An agent's crash breaker. */
@@ -68,6 +57,8 @@ export function workersView({ workers, instanceId }: Parts) {
     /** Why it takes no job now; null when it does. */
     refusal: worker.refusal,
     offers: worker.offers,
+    /** Why it declined offers in the last ten minutes. */
+    declines: worker.declines.recent(Date.now()),
     connection: worker.snapshot(),
   }));
 }
@@ -94,6 +85,9 @@ function instanceView(parts: Parts, { drainDeadlineAt, ...row }: InstanceRow, ca
     ? control.status()
     : { cordonedAt: row.cordonedAt, by: null, drain: null };
   const deadlineAt = isThisOne ? drain?.deadlineAt : row.endedAt === null ? drainDeadlineAt : null;
+  const agents = parts.fleet.agents([]).flatMap(({ instances }) =>
+    instances.filter(({ instanceId }) => instanceId === row.id)
+  );
   const left = calls.filter(({ instanceId }) => instanceId === row.id)
     .map(({ jobId, dispatchId, agent, room, since }) => ({ jobId, dispatchId, agent, room, since }));
   return {
@@ -106,5 +100,7 @@ function instanceView(parts: Parts, { drainDeadlineAt, ...row }: InstanceRow, ca
     drain: deadlineAt ? { deadlineAt, left } : null,
     slots: isThisOne ? { ...admission.snapshot(), pool: pool.snapshot(), spareProcesses: pool.spareCount } : null,
     livekit: isThisOne ? livekitHealth.snapshot() : null,
+    /** What it hosts; of another instance as it last said, `ageMs` ago. */
+    agents: row.endedAt === null ? agents : [],
   };
 }

@@ -45,7 +45,7 @@ export async function actOnInstance(
   actor: string,
 ): Promise<Response | null> {
   const { control, config, instanceId } = parts;
-  if (id !== instanceId) return await forward(parts, id);
+  if (id !== instanceId) return await forward(parts, id, action, actor);
   switch (action.kind) {
     case "cordon":
       await control.cordon(actor);
@@ -60,25 +60,50 @@ export async function actOnInstance(
   }
 }
 
-/** Another instance has to do it. */
-async function forward({ database, instanceId }: Parts, id: string): Promise<Response> {
+/** Another instance has to do it: it is asked, and its answer waited for. */
+async function forward(
+  { database, fleet }: Parts,
+  id: string,
+  { kind, ...payload }: InstanceAction,
+  actor: string,
+): Promise<Response | null> {
   const other = isUuid(id) ? await findInstance(database, id) : null;
-  if (!other || other.endedAt !== null) {
-    return problem({
-      status: 404,
-      code: "instance_not_found",
-      title: "There is no such instance",
-      detail: other ? `Instance ${id} has ended (${other.state}).` : "No instance has this id.",
-      remedy: "GET /api/v1/instances lists them.",
-    });
+  if (!other || other.endedAt !== null) return isNotThere(id, other?.state ?? null);
+  const result = await fleet.commands.send(id, kind, payload, actor);
+  if (result.ok) return null;
+  const who = { hostname: other.hostname, pid: other.pid };
+  switch (result.code) {
+    case "no_such_instance":
+      return isNotThere(id, "stopped");
+    case "timed_out":
+      return problem({
+        status: 504,
+        code: "instance_not_answering",
+        title: "That instance does not answer",
+        detail: `${result.message}; it runs on ${other.hostname} (process ${other.pid}).`,
+        remedy:
+          "Look at it again in a minute: it may still do it. If it is gone, another instance takes its calls over.",
+        members: who,
+      });
+    case "failed":
+      return problem({
+        status: 409,
+        code: "instance_refused",
+        title: "That instance could not do it",
+        detail: result.message,
+        remedy: `See the log of the Greenroom on ${other.hostname}.`,
+        members: who,
+      });
   }
+}
+
+function isNotThere(id: string, state: string | null): Response {
   return problem({
-    status: 409,
-    code: "instance_elsewhere",
-    title: "That is another instance",
-    detail: `It runs on ${other.hostname} (process ${other.pid}); the one that answers is ${instanceId}.`,
-    remedy: `Ask the Greenroom on ${other.hostname} itself.`,
-    members: { hostname: other.hostname, pid: other.pid },
+    status: 404,
+    code: "instance_not_found",
+    title: "There is no such instance",
+    detail: state === null ? "No instance has this id." : `Instance ${id} has ended (${state}).`,
+    remedy: "GET /api/v1/instances lists them.",
   });
 }
 

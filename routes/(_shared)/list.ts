@@ -1,5 +1,6 @@
 /** Query strings of the lists, and their cursors. */
 import { z } from "zod";
+import { BULK_ITEM_STATES } from "../../core/dispatch/bulk/bulk_request.ts";
 import { DISPATCH_STATES, JOB_STATES } from "../../db/schema/states.ts";
 import { isPlainText } from "../../core/dispatch/dispatch_request.ts";
 import { encodeCursor } from "../../db/page.ts";
@@ -25,6 +26,15 @@ export const lossListQuerySchema = z.strictObject({
 });
 /** All rules fit one page. */
 export const ruleListQuerySchema = z.strictObject({ room: text(256) });
+export const failureGroupQuerySchema = z.strictObject({
+  since: z.enum(["1h", "24h", "7d"]).default("24h").meta({ description: "How far back." }),
+});
+export const bulkListQuerySchema = z.strictObject(page);
+export const bulkItemQuerySchema = z.strictObject({
+  limit: page.limit,
+  cursor: z.string().regex(/^\d{1,9}$/, "must be nextCursor of the page before").transform(Number).default(-1),
+  state: z.enum(BULK_ITEM_STATES).optional(),
+});
 export const dispatchListQuerySchema = z.strictObject({
   ...page,
   ...filters,

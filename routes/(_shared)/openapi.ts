@@ -3,13 +3,22 @@ import { z } from "zod";
 import { ROLES } from "../../db/schema/states.ts";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from "zod-openapi";
 import { explanationSchema } from "../../core/dispatch/dispatch_explanation.ts";
+import {
+  bulkItemViewSchema,
+  bulkOperationViewSchema,
+  bulkPreviewSchema,
+  bulkRequestSchema,
+} from "../../core/dispatch/bulk/bulk_request.ts";
 import { dispatchRequestSchema, retryRequestSchema, waitQuerySchema } from "../../core/dispatch/dispatch_request.ts";
 import { dispatchViewSchema, jobDetailsSchema, jobViewSchema } from "../../core/dispatch/dispatch_view.ts";
 import { ruleChangeSchema, ruleRequestSchema, ruleViewSchema } from "../../core/dispatch/rules/rule_schema.ts";
 import { drainRequestSchema } from "./instance_actions.ts";
 import {
   auditListQuerySchema,
+  bulkItemQuerySchema,
+  bulkListQuerySchema,
   dispatchListQuerySchema,
+  failureGroupQuerySchema,
   jobListQuerySchema,
   logListQuerySchema,
   lossListQuerySchema,
@@ -262,6 +271,47 @@ export function openapiDocument(version: string) {
         }, { requestParams: { path: id }, ...body(ruleChangeSchema) }),
         delete: operation("Delete a rule; its dispatches go on (operator)", {
           "200": json(ruleViewSchema, "It was this."),
+        }, { requestParams: { path: id } }),
+      },
+      "/api/v1/failure-groups": {
+        get: operation("Failed jobs grouped by error, the largest group first", {
+          "200": pageOf(
+            z.object({
+              fingerprint: z.string(),
+              kind: z.string(),
+              message: z.string(),
+              agents: z.array(z.string()),
+              count: z.int(),
+              lastAt: z.iso.datetime(),
+              since: z.iso.datetime().meta({ description: "With the fingerprint it names the group to a bulk retry." }),
+            }),
+            "At most 50.",
+          ),
+        }, { requestParams: { query: failureGroupQuerySchema } }),
+      },
+      "/api/v1/bulk-operations": {
+        get: operation("Bulk operations, newest first", {
+          "200": pageOf(bulkOperationViewSchema, "One page; kept for 30 days after their end."),
+        }, { requestParams: { query: bulkListQuerySchema } }),
+        post: operation("Create, cancel or retry many dispatches (operator)", {
+          "201": json(bulkOperationViewSchema, "It is worked off from now on, with these members."),
+          "200": json(
+            z.union([bulkPreviewSchema, bulkOperationViewSchema]),
+            "Of a dry run what would be done; else the operation that has this id already.",
+          ),
+        }, body(bulkRequestSchema)),
+      },
+      "/api/v1/bulk-operations/{id}": {
+        get: operation("One bulk operation, with its items and what became of each", {
+          "200": json(
+            bulkOperationViewSchema.extend({ items: z.array(bulkItemViewSchema), nextCursor: z.string().nullable() }),
+            "In the order in which they are worked off.",
+          ),
+        }, { requestParams: { path: id, query: bulkItemQuerySchema } }),
+      },
+      "/api/v1/bulk-operations/{id}/abort": {
+        post: operation("Do none of what waits in a bulk operation (operator)", {
+          "200": json(bulkOperationViewSchema, "The operation as it is now; what was done stays done."),
         }, { requestParams: { path: id } }),
       },
       "/api/v1/keys": {

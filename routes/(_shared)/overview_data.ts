@@ -21,17 +21,28 @@ const METRICS: SampledMetric[] = [
   "dispatch_ready_ms",
 ];
 
-const histories = new WeakMap<Parts, KeptReads<OverviewHistory>>();
+/** Load of each worker of an instance, by agent. */
+export type WorkerLoads = Record<string, Record<string, (number | null)[]>>;
+
+type History = OverviewHistory & { loadOfWorker: WorkerLoads };
+
+const histories = new WeakMap<Parts, KeptReads<History>>();
 
 export async function overviewData(parts: Parts): Promise<OverviewData> {
-  const kept = histories.get(parts) ?? new KeptReads<OverviewHistory>({ maxKeys: 1 });
+  const { overview, history: { loadOfWorker: _, ...history } } = await overviewWithLoads(parts);
+  return { overview, history };
+}
+
+/** With what only the Workers page draws. */
+export async function overviewWithLoads(parts: Parts): Promise<OverviewData & { history: History }> {
+  const kept = histories.get(parts) ?? new KeptReads<History>({ maxKeys: 1 });
   histories.set(parts, kept);
   const overview = await parts.overview.read();
   const ids = overview.instances.slice(0, MAX_LINES).map(({ id }) => id);
   return { overview, history: await kept.read("", () => readHistory(parts, ids, new Date()), KEEP) };
 }
 
-async function readHistory({ database }: Parts, instanceIds: string[], now: Date): Promise<OverviewHistory> {
+async function readHistory({ database }: Parts, instanceIds: string[], now: Date): Promise<History> {
   const steps = stepsBetween(now.getTime() - HOUR_MS + STEP_MS, now.getTime(), STEP_MS);
   const range = { since: new Date(steps.sinceMs), until: now, step: { tier: 5, stepSeconds: STEP_MS / 1000 } as const };
   const [fleet, ...loads] = await Promise.all([
@@ -55,7 +66,19 @@ async function readHistory({ database }: Parts, instanceIds: string[], now: Date
     readyP95: line("dispatch_ready_ms", 2),
     callsOfAgent: Object.fromEntries(agents.map(({ agent, points }) => [agent, onSteps(points, steps)])),
     loadOfInstance: Object.fromEntries(
-      loads.map(({ lines }, index) => [instanceIds[index], onSteps(lines[0]?.points ?? [], steps)]),
+      loads.map(({ lines }, index) => {
+        const own = lines.find(({ agent }) => agent === "");
+        return [instanceIds[index], onSteps(own?.points ?? [], steps)];
+      }),
+    ),
+    loadOfWorker: Object.fromEntries(
+      loads.map(({ lines }, index) => {
+        const ofAgents = lines.filter(({ agent }) => agent !== "");
+        return [
+          instanceIds[index],
+          Object.fromEntries(ofAgents.map((each) => [each.agent, onSteps(each.points, steps)])),
+        ];
+      }),
     ),
   };
 }

@@ -16,9 +16,17 @@ const WAITING: Record<string, { detail: string; remedy: string }> = {
     detail: "The agent is still being loaded.",
     remedy: "Wait a moment; the dispatch then runs by itself.",
   },
+  agent_stopped: {
+    detail: "The agent asked for no more jobs on the instance that hosts it (recovery.decide answered TERMINATE).",
+    remedy: "See `stopped` in GET /api/v1/agents; mend the machine and uncordon the instance, or start another one.",
+  },
   breaker_open: {
     detail: "The agent crashed too often in a row: nothing of it starts until one job that tries has served.",
     remedy: "Look at its last failures (GET /api/v1/agents, `breaker`) and fix it; the dispatch runs by itself then.",
+  },
+  not_taken_by_livekit: {
+    detail: "LiveKit would give the job to nobody (why: see its history); it waits in our own queue for a slot.",
+    remedy: "Wait for a job to end, or raise MAX_CONCURRENT_JOBS or the agent's maxJobs; the dispatch runs by itself.",
   },
   retrying: {
     detail: "Its job failed, and another attempt waits for its time or for a slot.",

@@ -1,11 +1,12 @@
 import { exactTime } from "../../components/format.ts";
 import { rowOf } from "../../components/jobs/row.ts";
-import { jobsHref, parseQuery, sinceMs, type Term, valuesOf } from "../../components/jobs/query.ts";
+import { jobsHref, parseQuery, type Term } from "../../components/jobs/query.ts";
 import { listInstanceNames } from "../../db/dispatch_history.ts";
-import { type JobFilter, searchDispatches } from "../../db/job_search.ts";
+import { searchDispatches } from "../../db/job_search.ts";
 import { decodeCursor, encodeCursor } from "../../db/page.ts";
 import JobsList, { type JobsListProps } from "../../islands/JobsList.tsx";
 import { define, type State } from "../(_shared)/define.ts";
+import { filterOf } from "../(_shared)/job_filter.ts";
 import { rowOfFound } from "../(_shared)/job_row.ts";
 import { canOperate, pageData } from "../(_shared)/page.ts";
 import { partsOf } from "../(_shared)/parts.ts";
@@ -24,7 +25,9 @@ export const handler = define.handlers({
   },
 });
 
-export default define.page<typeof handler>(({ data, state }) => <JobsList {...data} canOperate={canOperate(state)} />);
+export default define.page<typeof handler>(({ data, state }) => (
+  <JobsList {...data} canOperate={canOperate(state)} csrf={state.csrfToken ?? ""} />
+));
 
 async function listOf(
   state: State,
@@ -61,23 +64,4 @@ async function listOf(
 
 function stoppedText(at: Date): string {
   return `Looked as far back as ${exactTime(at)}. Older goes on from there.`;
-}
-
-function filterOf(terms: Term[], now: Date): JobFilter {
-  const spans = valuesOf(terms, "since").map((value) => sinceMs(value) ?? 0);
-  return {
-    states: valuesOf(terms, "state") as JobFilter["states"],
-    agents: valuesOf(terms, "agent"),
-    rooms: valuesOf(terms, "room"),
-    errors: valuesOf(terms, "error"),
-    priorities: valuesOf(terms, "priority") as JobFilter["priorities"],
-    origins: valuesOf(terms, "origin") as JobFilter["origins"],
-    ids: valuesOf(terms, "id"),
-    words: valuesOf(terms, ""),
-    metadata: terms.filter(({ key }) => key.startsWith("meta.")).map(({ key, value }) => ({
-      name: key.slice("meta.".length),
-      value,
-    })),
-    since: spans.length === 0 ? null : new Date(now.getTime() - Math.max(...spans)),
-  };
 }

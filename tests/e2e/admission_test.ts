@@ -28,20 +28,23 @@ async function workerOf(agent: string): Promise<any> {
   return items.find((worker: { agent: string }) => worker.agent === agent);
 }
 
-Deno.test("LiveKit's offers beyond the slots are declined, all in time, and the dispatches say that the worker was full", async () => {
+Deno.test("what LiveKit offers beyond the slots is declined, all in time, and served from our queue: none of them is lost", async () => {
   await eventually(async () => (await workerOf("echo")).connection.state === "registered");
   const asked = Array.from(
     { length: OFFERED },
-    (_, i) =>
-      greenroom.dispatch({ agent: "echo", room: `storm-${i}`, placement: "livekit" }, "wait=ready&waitMs=30000"),
+    (_, i) => greenroom.dispatch({ agent: "echo", room: `storm-${i}`, placement: "livekit" }, "wait=none"),
   );
-  const answers = await Promise.all(asked);
-  const ready = answers.filter(({ status }) => status === 201);
-  assert.equal(ready.length, SLOTS, JSON.stringify(answers.map(({ status }) => status)));
-  const failed = answers.filter(({ status }) => status === 502);
-  assert.equal(failed.length, OFFERED - SLOTS);
-  for (const { body } of failed) assert.equal(body.dispatch.failure.code, "not_assigned_by_livekit");
-  assert.match(failed[0]?.body.dispatch.failure.message, /can take a job now: instance_full/);
+  const ids = (await Promise.all(asked)).map(({ body }) => body.id as string);
+  const inState = async (state: string) => (await greenroom.get(`/api/v1/dispatches?state=${state}&limit=50`)).items;
+  const waiting = await eventually(async () => {
+    const queued = (await inState("queued")).filter(({ placement }: { placement: string }) => placement === "direct");
+    return queued.length === OFFERED - SLOTS ? queued : null;
+  }, { withinMs: 30_000, what: "what LiveKit could not place in our queue" });
+  for (const each of waiting) assert.equal(each.waitingReason, "not_taken_by_livekit");
+  await eventually(async () => {
+    const running = await inState("running");
+    return running.length === SLOTS;
+  }, { what: "all slots taken" });
 
   const worker = await workerOf("echo");
   assert.deepEqual([worker.status, worker.refusal, worker.jobCount], ["full", "instance_full", SLOTS]);
@@ -52,7 +55,16 @@ Deno.test("LiveKit's offers beyond the slots are declined, all in time, and the 
   const { body } = await greenroom.call("GET", "/metrics");
   assert.match(String(body), /greenroom_offers_total\{agent="echo",outcome="accepted"\} \d/);
 
-  await Promise.all(ready.map(({ body }) => greenroom.call("DELETE", `/api/v1/dispatches/${body.id}`)));
+  const served = new Set<string>();
+  await eventually(async () => {
+    for (const { id, stages } of await inState("running")) {
+      if (stages.readyAt === null || served.has(id)) continue;
+      served.add(id);
+      await greenroom.call("DELETE", `/api/v1/dispatches/${id}`);
+    }
+    return served.size === OFFERED;
+  }, { withinMs: 60_000, what: "every dispatch ready once" });
+  assert.deepEqual([...served].sort(), ids.sort());
   await greenroom.allSlotsFree();
   assert.equal((await workerOf("echo")).refusal, null);
 });
@@ -65,7 +77,8 @@ Deno.test("an agent's accept decides about LiveKit's offers in its host, and its
     );
   await eventually(async () => (await workerOf("choosy")).loadRatio === 0.25, { what: "the agent's own load" });
   const [yes, no] = await Promise.all([ask("yes"), ask("no")]);
-  assert.deepEqual([yes.status, no.status], [201, 502]);
+  assert.deepEqual([yes.status, no.status, no.body.dispatch.failure.code], [201, 502, "not_assigned_by_livekit"]);
+  assert.match(no.body.dispatch.failure.message, /the agent's accept said no/);
   assert.equal((await workerOf("choosy")).offers.lastDecline.reason, "the agent's accept said no");
   await eventually(async () => (await workerOf("choosy")).loadRatio === 0.9);
   await greenroom.call("DELETE", `/api/v1/dispatches/${yes.body.id}`);

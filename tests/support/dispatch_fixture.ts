@@ -11,6 +11,7 @@ import { JobStarter } from "../../core/dispatch/job_starter.ts";
 import { LiveDispatches } from "../../core/dispatch/live_dispatches.ts";
 import { LivekitPlacement } from "../../core/dispatch/livekit_placement.ts";
 import { QueueClaimer } from "../../core/dispatch/queue_claimer.ts";
+import type { UnconfirmedRequests } from "../../core/dispatch/unconfirmed_requests.ts";
 import type { Logger } from "../../core/lifecycle/logger.ts";
 import { silentLogger } from "../../core/lifecycle/logger.ts";
 import { LivekitHealth } from "../../core/livekit/livekit_health.ts";
@@ -71,6 +72,7 @@ export interface DispatchFixture {
   admission: Admission;
   live: LiveDispatches;
   jobs: HeldJobs;
+  starter: JobStarter;
   /** What the catalog has; changing it changes the instance. */
   agents: AgentEntry[];
   setReachable(isReachable: boolean): Promise<void>;
@@ -83,6 +85,7 @@ export interface FixtureOptions {
   maxWaiters?: number;
   limiter?: ResourceLimiter;
   limits?: DispatchLimits;
+  unconfirmed?: Pick<UnconfirmedRequests, "add">;
   logger?: Logger;
 }
 
@@ -137,10 +140,11 @@ export function dispatchFixture(database: Database, options: FixtureOptions = {}
     ...{ server: "local", maxMetadataBytes: 65_536, queueCapacity, maxWaiters: options.maxWaiters ?? 10 },
     wakeQueueAt: (at) => claimer.wakeAt(at),
     ...(options.limits && { limits: options.limits }),
+    ...(options.unconfirmed && { unconfirmed: options.unconfirmed }),
   });
   const expiry = new ExpirySweep({ database, instanceId, live, runner, placement, logger });
   return {
-    ...{ instanceId, dispatcher, claimer, expiry, admission, live, jobs, agents },
+    ...{ instanceId, dispatcher, claimer, expiry, admission, live, jobs, starter, agents },
     async setReachable(reachable) {
       isReachable = reachable;
       await health.start();

@@ -1,7 +1,7 @@
 /** A lifecycle writer with a spool in a temporary folder, running while `work` does. */
 import { LifecycleWriter } from "../../core/coordination/lifecycle_writer.ts";
 import { Spool } from "../../core/coordination/spool.ts";
-import type { SpooledChange } from "../../core/coordination/spooled_change.ts";
+import { isSingle, type SpooledChange } from "../../core/coordination/spooled_change.ts";
 import { silentLogger } from "../../core/lifecycle/logger.ts";
 import type { Database } from "../../db/client.ts";
 import { applyJobChanges } from "../../db/job_changes.ts";
@@ -38,6 +38,7 @@ export function plainWriter(database: Database): Pick<LifecycleWriter, "write"> 
   let last: Promise<unknown> = Promise.resolve();
   return {
     write(change) {
+      if (isSingle(change)) throw new Error("Cannot write this: this writer knows changes of jobs only");
       const written = last.then(() => applyJobChanges(database, [change]));
       last = written;
       return written.then(([isApplied]) => isApplied ? "written" : "refused");

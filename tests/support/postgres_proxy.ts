@@ -16,9 +16,9 @@ export interface PostgresProxy extends AsyncDisposable {
   restore(): void;
   /**
    * The next statement that completes with this tag ("UPDATE", "SELECT", …) on whatever connection is applied, but its
-   * answer is dropped and the connection cut. Resolves when that has happened.
+   * answer is dropped and the connection cut; after `skip` such statements. Resolves when that has happened.
    */
-  loseAnswer(tag: string): Promise<void>;
+  loseAnswer(tag: string, skip?: number): Promise<void>;
 }
 
 const COMMAND_COMPLETE = "C".charCodeAt(0);
@@ -27,6 +27,7 @@ const HEADER_BYTES = 5;
 
 interface Loss {
   tag: string;
+  skip: number;
   happened: PromiseWithResolvers<void>;
 }
 
@@ -82,7 +83,7 @@ export async function startPostgresProxy(target: DatabaseConnection): Promise<Po
       rest = joined(rest, bytes);
       for (let frame = firstFrame(rest); frame; frame = firstFrame(rest)) {
         rest = rest.slice(frame.length);
-        if (loss && frame[0] === COMMAND_COMPLETE && tagOf(frame).startsWith(loss.tag)) {
+        if (loss && frame[0] === COMMAND_COMPLETE && tagOf(frame).startsWith(loss.tag) && loss.skip-- === 0) {
           losing = loss;
           loss = null;
         }
@@ -113,8 +114,8 @@ export async function startPostgresProxy(target: DatabaseConnection): Promise<Po
     connection: { ...target, host },
     refuse,
     restore: () => void (isRefusing = false),
-    loseAnswer(tag) {
-      loss = { tag, happened: Promise.withResolvers<void>() };
+    loseAnswer(tag, skip = 0) {
+      loss = { tag, skip, happened: Promise.withResolvers<void>() };
       return loss.happened.promise;
     },
     async [Symbol.asyncDispose]() {

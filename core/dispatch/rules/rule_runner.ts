@@ -159,8 +159,13 @@ export class RuleRunner implements Service {
       this.#refusals.delete(rule.id);
       return "placed";
     }
-    if (result.refusal.code === "rule_done") return "done";
-    this.#tellRefusal(rule, happening, result.refusal.code);
+    const { refusal } = result;
+    if (refusal.code === "rule_done") return "done";
+    // Another one was quicker by so little that it could not be seen above.
+    if (refusal.code === "agent_in_room") {
+      return await insertRuleMatch(database, match, refusal.dispatchId) ? "there" : "done";
+    }
+    this.#tellRefusal(rule, happening, refusal.code);
     return "later";
   }
 

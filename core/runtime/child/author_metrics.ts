@@ -4,7 +4,8 @@
  */
 import type { Counter, Gauge, Histogram, JobMetrics, MetricLabels } from "../../agent/job_metrics.ts";
 import type { JobLog } from "../../agent/job_context.ts";
-import { type ChildMessage, MAX_METRIC_POINTS, type MetricPoint } from "../messages.ts";
+import { MAX_METRIC_POINTS } from "../message_limits.ts";
+import type { ChildMessage, MetricPoint } from "../messages.ts";
 
 const SEND_EVERY_MS = 1_000;
 const MAX_SERIES = 200;

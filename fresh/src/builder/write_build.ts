@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildOptions } from "../dev.ts";
+import { Bundler } from "./bundler.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { findProjectFiles, hashOf, listFiles, urlPath } from "./project_files.ts";
 
@@ -18,7 +19,10 @@ export async function updateBuild(options: BuildOptions): Promise<void> {
   Deno.mkdirSync(join(options.outDir, "js"), { recursive: true });
   using lock = await Deno.open(join(options.outDir, "lock"), { create: true, write: true });
   await lock.lock(true);
-  if (!isCurrent(options)) writeBuild(await makePlan(options), options);
+  if (isCurrent(options)) return;
+  await using bundler = new Bundler();
+  const files = findProjectFiles(options);
+  writeBuild(await makePlan(options, files, bundler), [...files.routes, ...files.islands], options);
 }
 
 function isCurrent(options: BuildOptions): boolean {
@@ -44,7 +48,7 @@ function hashInputs(inputs: string[], options: BuildOptions): string {
   return hashOf(JSON.stringify([options, routes, islands, read, contents]).replaceAll(root, ""));
 }
 
-function writeBuild({ snapshot, modules, inputs }: Plan, options: BuildOptions): void {
+function writeBuild({ snapshot, inputs }: Plan, modules: string[], options: BuildOptions): void {
   const { outDir, root, serverEntry } = options;
   const write = (name: string, text: string) => Deno.writeTextFileSync(join(outDir, name), text);
   write("build.json", "");

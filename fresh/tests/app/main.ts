@@ -3,6 +3,8 @@ import type { State } from "./define.ts";
 
 export const app = new App<State>();
 app.use(staticFiles());
+const startedAt = String(performance.timeOrigin);
+app.get("/started", (ctx) => ctx.text(startedAt));
 app.get("/before", () => {
   throw new Error("thrown before the files");
 });

@@ -50,6 +50,12 @@ async function failedDispatch(room = newRoom()): Promise<string> {
   return (body.dispatch ?? body).id;
 }
 
+async function bulkCancel(...ids: string[]): Promise<string> {
+  const { status, body } = await greenroom.call("POST", "/api/v1/bulk-operations", { kind: "cancel", ids });
+  equal(status, 201);
+  return body.id;
+}
+
 Deno.test("Sign-in leads back to the page that was asked for", async () => {
   await withPage(browser, `${greenroom.url}/jobs?q=state%3Afailed`, async (page) => {
     equal(new URL(page.url()).pathname, "/sign-in");
@@ -202,8 +208,33 @@ Deno.test("Recover groups failures by error, and its button counts what will be 
     await boxes.nth(1).check();
     equal(await button.innerText(), "Retry 2 jobs");
     await button.click();
-    await page.getByText("2 jobs retried").waitFor();
-    equal(await page.getByRole("link", { name: "retried", exact: true }).count(), 2);
+    await page.waitForURL(/\/operations\/[0-9a-f-]{36}$/);
+    await page.getByRole("heading", { name: "Retry 2 jobs" }).waitFor();
+    await page.getByRole("img", { name: "2 done" }).waitFor();
+    await page.locator(".state-chip", { hasText: "ended" }).waitFor();
+    equal(await page.getByRole("link", { name: "New dispatch" }).count(), 2);
+  });
+});
+
+Deno.test("What is chosen on the Jobs page is confirmed by its count, goes on by itself, and can be aborted", async () => {
+  const room = newRoom();
+  for (let i = 0; i < 3; i++) await failedDispatch(room);
+  await onPage(`/jobs?q=room%3A${room}`, async (page) => {
+    await isAlive(page);
+    await page.getByLabel("Select all 3 shown jobs").check();
+    await page.getByRole("button", { name: "Retry 3 jobs" }).click();
+    await page.waitForURL(/\/operations\/new$/);
+    await page.getByText("of 3 can be retried").waitFor();
+    await page.getByLabel("Pace").fill("1");
+    await page.getByRole("button", { name: "Retry 3 jobs" }).click();
+    await page.waitForURL(/\/operations\/[0-9a-f-]{36}$/);
+    await isAlive(page);
+    await page.getByText("Abort, ").click();
+    await page.getByRole("button", { name: "Yes, abort now" }).click();
+    await page.locator(".state-chip", { hasText: "aborted" }).waitFor();
+    await page.getByText("The operation was aborted first.").first().waitFor();
+    await page.goto(`${greenroom.url}/recover`);
+    await page.getByRole("link", { name: "Retry 3 jobs" }).waitFor();
   });
 });
 
@@ -275,7 +306,12 @@ Deno.test("Without JavaScript one signs in, dispatches, reads, searches and retr
     await page.getByRole("button", { name: "Search", exact: true }).click();
     await page.waitForURL(/q=room/);
     equal(await page.locator("tbody tr").count(), 2);
-    for (const path of ["/", "/workers", "/recover"]) {
+    for (const box of await page.locator("tbody input[type=checkbox]").all()) await box.check();
+    await page.getByRole("button", { name: "Retry the ticked" }).click();
+    await page.getByRole("button", { name: /^Retry \d jobs?$/ }).click();
+    await page.waitForURL(/\/operations\/[0-9a-f-]{36}$/);
+    match(await page.locator("main").innerText(), /chosen one by one/);
+    for (const path of ["/", "/workers", "/recover", "/operations"]) {
       await page.goto(greenroom.url + path);
       doesNotMatch(await page.locator("main").innerText(), /^\s*$/);
     }
@@ -285,7 +321,11 @@ Deno.test("Without JavaScript one signs in, dispatches, reads, searches and retr
 Deno.test("No page has a serious or critical accessibility problem, in either theme, wide or narrow", async () => {
   const failed = await failedDispatch();
   const { body } = await greenroom.dispatch({ agent: "echo", room: newRoom() });
+  const operation = await bulkCancel(body.id, failed);
   const paths = [
+    "/operations",
+    `/operations/${operation}`,
+    `/operations/new?kind=retry&query=state%3Afailed`,
     "/",
     "/dispatch?agent=picky",
     "/jobs",
@@ -316,7 +356,12 @@ Deno.test("What is not there is a page that says so", async () => {
 });
 
 Deno.test("Each page's JavaScript is at most 60 kB gzipped", async () => {
-  for (const path of ["/", "/dispatch", "/jobs", `/dispatches/${await failedDispatch()}`, "/workers", "/recover"]) {
+  const failed = await failedDispatch();
+  const operation = `/operations/${await bulkCancel(
+    failed,
+    (await greenroom.dispatch({ agent: "echo", room: newRoom() })).body.id,
+  )}`;
+  for (const path of ["/", "/dispatch", "/jobs", `/dispatches/${failed}`, "/workers", "/recover", operation]) {
     const { headers } = await greenroom.call("GET", path);
     const files = [...(headers.get("link") ?? "").matchAll(/<([^>]+\.js)>/g)].map(([, file]) => file ?? "");
     ok(files.length > 0, path);

@@ -7,6 +7,7 @@ import { Leadership } from "../../../core/coordination/leadership.ts";
 import { Notices, type NoticeTopic } from "../../../core/coordination/notices.ts";
 import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
+import { pruneCommands } from "../../../db/instance_commands.ts";
 import { insertInstance } from "../../../db/instances.ts";
 import { InstanceSession, lookAtOthers } from "../../../db/session_lock.ts";
 import { rows } from "../../../db/statement.ts";
@@ -165,8 +166,8 @@ async function withNotices(
 
 Deno.test("Notices reach the other instances, gathered, and not their sender; a new connection counts as having missed some", () =>
   withNotices(true, async (a, b, heard) => {
-    await eventually(() => heard.length === 3);
-    assert.deepEqual(heard.splice(0), [["queue", []], ["commands", []], ["jobs", []]]);
+    await eventually(() => heard.length === 4);
+    assert.deepEqual(heard.splice(0), [["queue", []], ["commands", []], ["jobs", []], ["fleet", []]]);
     b.tell("queue");
     for (const id of ["x", "y", "x"]) a.tell("jobs", id);
     await eventually(() => heard.length > 0);
@@ -219,6 +220,17 @@ Deno.test("A command is done once by the instance that it is for, and its answer
     const unknown = await asking.send(askedId, "cordon", {}, "rest:me");
     assert.match(unknown.ok ? "" : unknown.message, /does not know the command "cordon"/);
   }));
+
+Deno.test("Commands of days ago are forgotten, newer ones are kept", async () => {
+  const { id, session } = await makeInstance();
+  const command = (age: string) =>
+    sql`insert into instance_commands (id, instance_id, kind, payload, actor, created_at)
+      values (gen_random_uuid(), ${id}::uuid, ${age}, '{}', 'x', now() - ${age}::interval)`;
+  for (const age of ["25 hours", "23 hours"]) await rows(test.database, command(age));
+  await pruneCommands(test.database, 86_400_000, 10);
+  assert.deepEqual([...await rows(test.database, sql`select kind from instance_commands`)], [{ kind: "23 hours" }]);
+  await session.end();
+});
 
 Deno.test("A command for an instance that is gone is refused at once; one that nobody answers times out", async () => {
   await withCommands(async ({ asking }) => {

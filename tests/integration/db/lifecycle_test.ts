@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { sql } from "drizzle-orm";
 import {
-  claimDispatches,
   endWaitingDispatch,
-  hasClaimable,
   insertPlacedDispatch,
   insertQueuedDispatch,
   type NewDispatch,
@@ -201,24 +199,6 @@ Deno.test("a write under another lease token changes nothing", async () => {
   const found = await findDispatch(database, dispatch.id);
   assert.equal(found?.dispatch.state, "placed");
   assert.equal(found?.jobs[0]?.state, "assigned");
-});
-
-Deno.test("claiming takes by rank, never more than asked, and never the same dispatch twice at once", async () => {
-  const { database } = test;
-  const ids: string[] = [];
-  for (let i = 0; i < 6; i++) {
-    const dispatch = newDispatch({ rankAt: new Date(1_000_000 - i * 1000) });
-    ids.unshift(dispatch.id);
-    assert.ok(await insertQueuedDispatch(database, dispatch, 100, change(), null));
-  }
-  assert.ok(await hasClaimable(database, "echo"));
-  const slots = (n: number) =>
-    Array.from({ length: n }, () => ({ id: crypto.randomUUID(), leaseToken: crypto.randomUUID() }));
-  const first = await claimDispatches(database, "echo", INSTANCE, slots(2), change());
-  assert.deepEqual(first.map((d) => d.id), ids.slice(0, 2));
-  const rest = await Promise.all([1, 2, 3].map(() => claimDispatches(database, "echo", INSTANCE, slots(2), change())));
-  assert.deepEqual(rest.flat().map((d) => d.id).toSorted(), ids.slice(2).toSorted());
-  assert.equal(await hasClaimable(database, "echo"), false);
 });
 
 Deno.test("a direct placement is refused while a claimable dispatch of its agent ranks before it", async () => {

@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import type { DispatchRequest } from "../../../core/dispatch/dispatch_request.ts";
 import type { RequestResult, WaitFor } from "../../../core/dispatch/dispatcher.ts";
 import { upsertAgent } from "../../../db/agents.ts";
-import { assignLivekitJob } from "../../../db/dispatches.ts";
+import { assignLivekitJob } from "../../../db/claims.ts";
 import { findDispatch, listDispatches, listJobs } from "../../../db/dispatch_reads.ts";
 import { endJob } from "../../../db/jobs.ts";
 import { rows } from "../../../db/statement.ts";

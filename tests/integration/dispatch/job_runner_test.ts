@@ -9,6 +9,8 @@ import { dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixt
 import { plainWriter } from "../../support/lifecycle_writer.ts";
 import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
 
+const NO_STAGE_LIMITS = { enteredTimeoutMs: 0, connectedTimeoutMs: 0, readyTimeoutMs: 0 };
+
 let postgres: TestPostgres;
 let test: TestDatabase;
 Deno.test.beforeAll(async () => {
@@ -56,7 +58,7 @@ async function told(
     pool: { take: () => slot, turnToTake: () => Promise.resolve() },
     actor: "instance:test",
     writer: plainWriter(test.database),
-    limits: { neverConnectedMs: 60_000, neverReadyMs: 60_000 },
+    limits: { neverConnectedMs: 60_000, neverReadyMs: 60_000, ...NO_STAGE_LIMITS },
     logger: createLogger({ level: "error", format: "json", write: () => {} }),
   });
   const listener = { stage: () => {}, log: () => {}, ended: () => void steps.push("told") };

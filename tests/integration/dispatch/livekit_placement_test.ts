@@ -1,6 +1,9 @@
-/** Dispatches that LiveKit places: what it is asked for, and what is said when it gives the job to nobody. */
+/** Dispatches that LiveKit places: what it is asked for, and what becomes of those that it gives, or would give, to nobody. */
 import assert from "node:assert/strict";
-import { describeAgent } from "../../../core/agent/descriptor.ts";
+import { sql } from "drizzle-orm";
+import { AbandonedPlacements } from "../../../core/dispatch/abandoned_placements.ts";
+import { LivekitApiError } from "../../../core/livekit/api_error.ts";
+import { type AgentDescriptor, describeAgent } from "../../../core/agent/descriptor.ts";
 import { type AgentOptions, defineAgent } from "../../../core/agent/define_agent.ts";
 import { LiveDispatches } from "../../../core/dispatch/live_dispatches.ts";
 import { LivekitPlacement } from "../../../core/dispatch/livekit_placement.ts";
@@ -10,10 +13,13 @@ import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
 import type { ServerApi } from "../../../core/livekit/server_api.ts";
 import type { AgentCatalog, AgentEntry } from "../../../core/runtime/agent_catalog.ts";
 import { workerDirectory } from "../../../core/services/worker_directory.ts";
-import type { RegisteredWorker } from "../../../core/worker/worker_match.ts";
+import { type RegisteredWorker, workerKeyOf } from "../../../core/worker/worker_match.ts";
+import { assignLivekitJob } from "../../../db/claims.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
 import { insertQueuedDispatch, type NewDispatch } from "../../../db/dispatches.ts";
+import { queueUnplaced } from "../../../db/livekit_placements.ts";
 import { insertInstance } from "../../../db/instances.ts";
+import { rows } from "../../../db/statement.ts";
 import { upsertWorker } from "../../../db/workers.ts";
 import { agentEntry } from "../../support/dispatch_fixture.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -40,23 +46,31 @@ function entryOf(options: Partial<AgentOptions> & { name: string }): AgentEntry 
   return agentEntry(options.name, { descriptor: describeAgent(defineAgent({ entry: () => {}, ...options })) });
 }
 
-function fixture(agents: AgentEntry[], own: RegisteredWorker[]) {
+function fixture(agents: AgentEntry[], own: RegisteredWorker[], assignTimeoutMs = 100) {
   const { database } = test;
   const calls: Record<string, unknown>[] = [];
+  const deleted: string[] = [];
+  let failure: Error | null = null;
+  let wakes = 0;
   const api = {
     createDispatch: (call: Record<string, unknown>) => {
+      if (failure) return Promise.reject(failure);
       calls.push(call);
       return Promise.resolve({ id: `AD_${crypto.randomUUID()}` });
     },
-    deleteDispatch: () => Promise.resolve(true),
+    deleteDispatch: (_room: string, id: string) => {
+      deleted.push(id);
+      return Promise.resolve(true);
+    },
   } as unknown as ServerApi;
   const live = new LiveDispatches();
   const catalog = { find: (name: string) => agents.find((agent) => agent.name === name) ?? null } as AgentCatalog;
+  const directory = workerDirectory({ catalog, database, instanceId: uuidv7(), own: () => own });
   const placement = new LivekitPlacement({
-    ...{ database, api, live, actor: "test", logger: silentLogger, assignTimeoutMs: 100 },
-    workers: workerDirectory({ catalog, database, instanceId: uuidv7(), own: () => own }),
+    ...{ database, api, live, actor: "test", logger: silentLogger, assignTimeoutMs, workers: directory },
+    onQueued: () => void (wakes += 1),
   });
-  const place = async (agent: string): Promise<string> => {
+  const stored = async (agent: string) => {
     const at = new Date();
     const dispatch = {
       ...{
@@ -73,15 +87,36 @@ function fixture(agents: AgentEntry[], own: RegisteredWorker[]) {
     } as unknown as NewDispatch;
     const change = { changeId: crypto.randomUUID(), actor: "test", cause: "requested", at };
     assert.equal(await insertQueuedDispatch(database, dispatch, 100, change, null), true);
-    placement.place(live.track(newDispatchView(dispatch, at)));
-    return dispatch.id;
+    return newDispatchView(dispatch, at);
   };
+  const store = async (agent: string) => (await stored(agent)).id;
+  const place = async (agent: string): Promise<string> => {
+    const view = await stored(agent);
+    placement.place(live.track(view));
+    return view.id;
+  };
+  /** When it has come into our queue, with what its history says of that. */
+  const queued = (id: string) =>
+    eventually(async () => {
+      const found = await findDispatch(database, id);
+      if (found?.dispatch.placement !== "direct") return null;
+      const [moved] = await rows<{ cause: string }>(
+        database,
+        sql`select cause from transitions where dispatch_id = ${id} and from_state = 'queued'`,
+      );
+      return moved && { row: found.dispatch, cause: moved.cause };
+    }, { what: `${id} in our queue` });
   const failureOf = (id: string) =>
     eventually(async () => {
       const found = await findDispatch(database, id);
       return found?.dispatch.state === "failed" ? found.dispatch : null;
     });
-  return { place, failureOf, calls, [Symbol.dispose]: () => placement.stop() };
+  return {
+    ...{ place, store, queued, failureOf, calls, deleted, placement, directory, api },
+    wakes: () => wakes,
+    failWith: (error: Error) => void (failure = error),
+    [Symbol.dispose]: () => placement.stop(),
+  };
 }
 
 Deno.test("LivekitPlacement asks LiveKit for the name and deployment that the agent's worker is registered with", async () => {
@@ -90,7 +125,11 @@ Deno.test("LivekitPlacement asks LiveKit for the name and deployment that the ag
     entryOf({ name: "staged", deployment: "staging" }),
     entryOf({ name: "greeter", dispatch: "automatic" }),
   ];
-  using placement = fixture(agents, []);
+  const workers = agents.map(({ descriptor }): RegisteredWorker => ({
+    ...workerKeyOf(descriptor as AgentDescriptor),
+    ...{ agent: descriptor?.name ?? "", isTaking: true, refusal: null },
+  }));
+  using placement = fixture(agents, workers, 60_000);
   for (const { name } of agents) await placement.place(name);
   await eventually(() => placement.calls.length === 3);
   const asked = placement.calls.map(({ agentName, deployment, attributes }) => [
@@ -101,27 +140,58 @@ Deno.test("LivekitPlacement asks LiveKit for the name and deployment that the ag
   assert.deepEqual(asked.sort(), [["", "", "greeter"], ["echo", "", "echo"], ["staged", "staging", "staged"]]);
 });
 
-Deno.test("LivekitPlacement names the worker that comes nearest when LiveKit gave the job to nobody", async () => {
-  using placement = fixture([entryOf({ name: "echo" })], [{ ...WORKER, deployment: "staging" }]);
-  const { failureCode, failureMessage } = await placement.failureOf(await placement.place("echo"));
-  assert.equal(failureCode, "not_assigned_by_livekit");
-  assert.match(failureMessage ?? "", /The nearest is agent "echo": deployment "staging" instead of \(none\)/);
-});
-
-Deno.test("LivekitPlacement says why the workers that fit take nothing, and adds nothing when one could have", async () => {
+Deno.test("LivekitPlacement asks nobody when no worker would take it: it waits in our queue, and its history says why", async () => {
   const full = { ...WORKER, isTaking: false, refusal: "instance_full" };
-  using busy = fixture([entryOf({ name: "echo" })], [full]);
-  assert.match((await busy.failureOf(await busy.place("echo"))).failureMessage ?? "", /instance_full/);
-  using taking = fixture([entryOf({ name: "echo" })], [full, WORKER]);
-  assert.match((await taking.failureOf(await taking.place("echo"))).failureMessage ?? "", /within 100 ms\.$/);
+  const cases: [RegisteredWorker[], string, RegExp][] = [
+    [[full], "not_taken_by_livekit", /can take a job now: instance_full/],
+    [
+      [{ ...WORKER, deployment: "staging" }],
+      "agent_not_hosted",
+      /The nearest is agent "echo": deployment "staging" instead of \(none\)/,
+    ],
+    [[], "agent_not_hosted", /nor for anything like it/],
+  ];
+  for (const [own, reason, why] of cases) {
+    using placement = fixture([entryOf({ name: "echo" })], own);
+    const id = await placement.place("echo");
+    const { row, cause } = await placement.queued(id);
+    assert.deepEqual([row.state, row.placement, row.waitingReason, placement.calls.length], [
+      ...["queued", "direct", reason],
+      0,
+    ]);
+    assert.match(cause, why);
+    assert.equal(placement.wakes(), 1);
+  }
 });
 
-Deno.test("LivekitPlacement looks at the workers of other instances too, and says when there is none at all", async () => {
+Deno.test("LivekitPlacement asks once more for what LiveKit dropped though a worker would take it, then queues it", async () => {
+  using placement = fixture([entryOf({ name: "echo" })], [WORKER]);
+  const { row, cause } = await placement.queued(await placement.place("echo"));
+  assert.deepEqual([row.waitingReason, row.livekitDispatchId], ["not_taken_by_livekit", null]);
+  assert.match(cause, /assigned it to nobody within 100 ms\.$/);
+  assert.equal(placement.calls.length, 2);
+  const [first, second] = placement.calls.map(({ attributes }) => attributes);
+  assert.deepEqual(first, second);
+  await eventually(() => placement.deleted.length === 2, { what: "both of LiveKit's dispatches deleted" });
+});
+
+Deno.test("a dispatch whose offer no worker here can take is queued at once, one that the agent does not want fails", async () => {
+  const full = { ...WORKER, isTaking: false, refusal: "instance_full" };
+  const workers = [WORKER];
+  using placement = fixture([entryOf({ name: "echo" })], workers, 60_000);
+  const [busy, unwanted] = [await placement.place("echo"), await placement.place("echo")];
+  await eventually(() => placement.calls.length === 2);
+  workers.splice(0, 1, full);
+  placement.placement.declined(busy, "instance_full", false);
+  placement.placement.declined(unwanted, "the agent's accept said no", true);
+  assert.match((await placement.queued(busy)).cause, /declined \(instance_full\)/);
+  const { failureCode, failureMessage } = await placement.failureOf(unwanted);
+  assert.equal(failureCode, "not_assigned_by_livekit");
+  assert.match(failureMessage ?? "", /the agent's accept said no/);
+});
+
+Deno.test("LivekitPlacement looks at the workers of other instances too", async () => {
   using placement = fixture([], []);
-  assert.match(
-    (await placement.failureOf(await placement.place("echo"))).failureMessage ?? "",
-    /nor for anything like it/,
-  );
   const instanceId = uuidv7();
   const instance = { id: instanceId, hostname: "there", pid: 1, version: "0", maxJobs: 1 };
   await insertInstance(test.database, { ...instance, region: null, zone: null });
@@ -129,5 +199,64 @@ Deno.test("LivekitPlacement looks at the workers of other instances too, and say
     ...{ id: uuidv7(), instanceId, server: "local", agent: "echo2", jobType: "room", namespace: "", deployment: "" },
     ...{ livekitWorkerId: "AW_1", state: "registered", lastCloseCode: null, lastError: null },
   });
-  assert.match((await placement.failureOf(await placement.place("echo"))).failureMessage ?? "", /agent "echo2": name/);
+  assert.match((await placement.queued(await placement.place("echo"))).cause, /agent "echo2": name/);
+});
+
+Deno.test("LiveKit that can't be asked now is not the end of a dispatch; LiveKit that refuses it is", async () => {
+  using away = fixture([entryOf({ name: "echo" })], [WORKER]);
+  away.failWith(new LivekitApiError("unreachable", "connection refused"));
+  assert.equal((await away.queued(await away.place("echo"))).row.waitingReason, "livekit_unreachable");
+  away.failWith(new LivekitApiError("unauthorized", "wrong key"));
+  assert.equal((await away.failureOf(await away.place("echo"))).failureCode, "livekit_unauthorized");
+});
+
+Deno.test("an assignment that comes after the move is refused, and one that came before it prevents the move", async () => {
+  using placement = fixture([entryOf({ name: "echo" })], [WORKER], 60_000);
+  const [moved, assigned] = [await placement.place("echo"), await placement.place("echo")];
+  const change = { changeId: crypto.randomUUID(), actor: "test", cause: "test", at: new Date() };
+  const assign = (id: string) => {
+    const jobId = uuidv7();
+    const job = { id: jobId, attempt: 1, participant: null, participantIdentity: `agent-${jobId}`, workerId: null };
+    const rest = { instanceId: uuidv7(), livekitJobId: `AJ_${jobId}`, leaseToken: crypto.randomUUID() };
+    return assignLivekitJob(test.database, id, `AD_${jobId}`, { ...job, ...rest }, change);
+  };
+  assert.ok(await assign(assigned));
+  assert.equal(await queueUnplaced(test.database, assigned, "not_taken_by_livekit", change), false);
+  assert.equal(await queueUnplaced(test.database, moved, "not_taken_by_livekit", change), true);
+  assert.equal(await assign(moved), null);
+});
+
+Deno.test("AbandonedPlacements queues what nobody watches any more, and leaves alone what somebody may", async () => {
+  using placement = fixture([entryOf({ name: "echo" }), entryOf({ name: "for_one", jobType: "participant" })], [
+    WORKER,
+  ]);
+  const { database } = test;
+  const store = async (agent: string, secondsAgo: number, watchedForSeconds: number | null) => {
+    const id = await placement.store(agent);
+    await rows(
+      database,
+      sql`update dispatches set created_at = now() - make_interval(secs => ${secondsAgo}::int),
+        not_before = now() + make_interval(secs => ${watchedForSeconds}::int) where id = ${id}`,
+    );
+    return id;
+  };
+  const unasked = await store("echo", 40, null);
+  const over = await store("echo", 20, -1);
+  const young = await store("echo", 20, null);
+  const watched = await store("echo", 40, 5);
+  const perParticipant = await store("for_one", 40, null);
+  let woken = 0;
+  const abandoned = new AbandonedPlacements({
+    ...{ database, api: placement.api, live: new LiveDispatches(), server: "local", actor: "test" },
+    ...{ workers: placement.directory, onQueued: () => void (woken += 1), logger: silentLogger },
+  });
+  assert.equal(await abandoned.lookOnce(), 3);
+  assert.equal(await abandoned.lookOnce(), 0);
+  assert.equal(woken, 1);
+  const found = await Promise.all(
+    [unasked, over, young, watched, perParticipant].map((id) => findDispatch(database, id)),
+  );
+  assert.deepEqual(found.map((each) => `${each?.dispatch.placement} ${each?.dispatch.state}`), [
+    ...["direct queued", "direct queued", "livekit queued", "livekit queued", "livekit failed"],
+  ]);
 });

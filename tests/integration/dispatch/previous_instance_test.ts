@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { sql } from "drizzle-orm";
 import { closePreviousInstance } from "../../../core/coordination/previous_instance.ts";
-import { createLogger, silentLogger } from "../../../core/lifecycle/logger.ts";
+import { createLogger } from "../../../core/lifecycle/logger.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
 import { insertInstance, listInstances, setInstanceState } from "../../../db/instances.ts";
 import { claimOrphans } from "../../../db/orphans.ts";
-import { rows } from "../../../db/statement.ts";
 import { type DispatchFixture, dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
 import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
 
@@ -82,26 +80,4 @@ Deno.test("closePreviousInstance does its work once, and is quiet when there is 
   assert.equal(await close(stopped.instanceId, lines), 0);
   assert.equal(await instanceState(stopped.instanceId), "stopped");
   assert.deepEqual(lines, []);
-});
-
-Deno.test("closePreviousInstance ends placements that LiveKit never assigned, unless they may still be watched", async () => {
-  const dead = await startedInstance();
-  dead.admission.stopAdmitting();
-  const [old, young, direct] = [await ask(dead), await ask(dead), await ask(dead)];
-  const age = (id: string, placement: string, seconds: number) =>
-    rows(
-      test.database,
-      sql`update dispatches set placement = ${placement}::dispatch_placement, created_at = now() - make_interval(secs => ${seconds}::int)
-        where id = ${id}`,
-    );
-  await age(old, "livekit", 20);
-  await age(young, "livekit", 5);
-  await age(direct, "direct", 20);
-  await closePreviousInstance({
-    database: test.database,
-    previousInstanceId: dead.instanceId,
-    logger: silentLogger,
-  });
-  const states = await Promise.all([old, young, direct].map(async (id) => (await stateOf(id))?.dispatch));
-  assert.deepEqual(states, ["failed", "queued", "queued"]);
 });

@@ -110,6 +110,20 @@ Deno.test("However often and from however many instances a rule is told of a roo
   assert.equal(await first.runner.pollOnce(), 0);
 });
 
+Deno.test("Two rules that want one agent in one room at the same moment, from several instances, get one", async () => {
+  const instances = [instance(), instance(), instance(), instance()];
+  const [first] = instances as [Instance];
+  await addRule(first, { name: "one" });
+  await addRule(first, { name: "two", roomPattern: "*-1" });
+  const begun = room("support-1");
+  const outcomes = (await Promise.all(instances.map(({ runner }) => runner.act(happeningOfRoom(begun))))).flat();
+  assert.equal(outcomes.filter((outcome) => outcome === "placed").length, 1, outcomes.join());
+  const [row] = await test.database.sql`select count(*)::int as count from dispatches`;
+  assert.equal(row?.count, 1);
+  const matches = await listRuleMatches(test.database, 10);
+  assert.equal(new Set(matches.map(({ dispatchId }) => dispatchId)).size, 1);
+});
+
 Deno.test("The next life of a room is served again", async () => {
   const here = instance();
   await addRule(here, {});

@@ -162,6 +162,7 @@ Deno.test("a sample is stored with what waits, and one that can't be stored is c
   const sampler = new Sampler({
     ...{ database, instanceId: uuidv7(), jobMetrics: new JobMetrics(), logger: silentLogger, childPids: () => [] },
     slots: () => ({ used: 2, maxJobs: 4, byAgent: { echo: 2 } }),
+    loadByAgent: () => ({ echo: 0.5 }),
     onSample: ({ loadRatio }) => told.push(loadRatio),
   });
   const sample = await sampler.sampleOnce(new Date());

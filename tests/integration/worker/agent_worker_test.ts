@@ -1,6 +1,13 @@
 /** One worker against a LiveKit server that is played: how many offers it takes, and that each is answered once. */
 import assert from "node:assert/strict";
-import { JobTermination, WorkerStatus } from "@livekit/protocol";
+import {
+  AvailabilityRequest,
+  type AvailabilityResponse,
+  Job,
+  JobTermination,
+  Room,
+  WorkerStatus,
+} from "@livekit/protocol";
 import { type AgentDescriptor, describeAgent } from "../../../core/agent/descriptor.ts";
 import { defineAgent } from "../../../core/agent/define_agent.ts";
 import type { AcceptRequest } from "../../../core/agent/hooks.ts";
@@ -19,6 +26,7 @@ interface StartedWorker extends AsyncDisposable {
   admission: Admission;
   assigned: AssignedOffer[];
   terminated: string[];
+  declined: unknown[][];
 }
 
 type AskAccept = (request: AcceptRequest) => Promise<AcceptAnswer>;
@@ -30,6 +38,8 @@ interface Options {
   admission?: Admission;
   /** What the intake waits for with each job. */
   storing?: Promise<void>;
+  /** Dispatches that have the agent in a room, by room. */
+  holders?: Map<string, string>;
 }
 
 function startWorker(url: string, { maxJobs, agent, ask, ...options }: Options): StartedWorker {
@@ -37,6 +47,7 @@ function startWorker(url: string, { maxJobs, agent, ask, ...options }: Options):
   const controller = new AbortController();
   const terminated: string[] = [];
   const assigned: AssignedOffer[] = [];
+  const declined: unknown[][] = [];
   const descriptor = { ...describeAgent(defineAgent({ name: "echo", entry: () => {} })), ...agent };
   const worker = new AgentWorker({
     agent: descriptor,
@@ -51,6 +62,8 @@ function startWorker(url: string, { maxJobs, agent, ask, ...options }: Options):
         assigned.push(job);
       },
       terminated: (livekitJobId) => void terminated.push(livekitJobId),
+      declined: (...told) => void declined.push(told),
+      holderOf: (_agent, room) => options.holders?.get(room) ?? null,
     },
     timings: { handshakeTimeoutMs: 5_000, pingIntervalMs: 4_000, reconnectFirstMs: 50, reconnectMaxMs: 500 },
     isDebug: false,
@@ -59,7 +72,7 @@ function startWorker(url: string, { maxJobs, agent, ask, ...options }: Options):
   });
   const running = worker.run(controller.signal);
   return {
-    ...{ worker, admission, assigned, terminated },
+    ...{ worker, admission, assigned, terminated, declined },
     [Symbol.asyncDispose]: async () => {
       controller.abort();
       await running;
@@ -70,6 +83,24 @@ function startWorker(url: string, { maxJobs, agent, ask, ...options }: Options):
 function lastStatus(connection: FakeConnection): { status: WorkerStatus | undefined; load: number } | null {
   const message = connection.received.findLast((each) => each.case === "updateWorker");
   return message?.case === "updateWorker" ? { status: message.value.status, load: message.value.load } : null;
+}
+
+/** Offers one job, and gives the answer. */
+async function answerTo(
+  connection: FakeConnection,
+  { id, room = "room", agentName = "echo", attributes = {} }: {
+    id: string;
+    room?: string;
+    agentName?: string;
+    attributes?: Record<string, string>;
+  },
+): Promise<AvailabilityResponse> {
+  const job = new Job({ id, dispatchId: `AD_${id}`, agentName, room: new Room({ name: room }), attributes });
+  await connection.send({ case: "availability", value: new AvailabilityRequest({ job }) });
+  return await eventually(() => {
+    const found = connection.received.find((each) => each.case === "availability" && each.value.jobId === id);
+    return found?.case === "availability" ? found.value : null;
+  }, { what: `an answer to ${id}` });
 }
 
 Deno.test("a storm of 200 offers on 20 slots accepts exactly 20 and answers all 200 once", async () => {
@@ -220,6 +251,31 @@ Deno.test("an unnamed worker declines a dispatch of ours that is meant for anoth
   const { declined } = await storm(connection, { offers: 1, label: "other", attributes });
   assert.equal(declined.length, 1);
   assert.equal(started.worker.offers.lastDecline?.reason, "meant for agent greeter");
+});
+
+Deno.test("an automatic offer for a room that another dispatch has the agent in is answered terminate; no other offer is", async () => {
+  await using fake = startFakeLivekit();
+  const holders = new Map([["held", "dispatch-1"]]);
+  await using started = startWorker(fake.url, { maxJobs: 5, agent: { dispatch: "automatic" }, holders });
+  const connection = await fake.registered();
+  const own = { "greenroom.dispatch": "dispatch-1", "greenroom.agent": "echo" };
+  const held = await answerTo(connection, { id: "AJ_held", agentName: "", room: "held" });
+  const free = await answerTo(connection, { id: "AJ_free", agentName: "", room: "free" });
+  const ours = await answerTo(connection, { id: "AJ_own", agentName: "", room: "held", attributes: own });
+  const named = await answerTo(connection, { id: "AJ_named", room: "held" });
+  assert.deepEqual([held.terminate, free.available, ours.available, named.available], [true, true, true, true]);
+  assert.equal(started.admission.usedBy("echo"), 3);
+});
+
+Deno.test("who placed a dispatch hears why its offer was declined, and whether the agent itself said no", async () => {
+  await using fake = startFakeLivekit();
+  await using started = startWorker(fake.url, { maxJobs: 1, ask: () => Promise.resolve({ ok: true, value: false }) });
+  const connection = await fake.registered();
+  await answerTo(connection, { id: "AJ_1", attributes: { "greenroom.dispatch": "one" } });
+  started.admission.setAdmitting("cordoned");
+  await answerTo(connection, { id: "AJ_2", attributes: { "greenroom.dispatch": "two" } });
+  await answerTo(connection, { id: "AJ_3" });
+  assert.deepEqual(started.declined, [["one", "the agent's accept said no", true], ["two", "cordoned", false]]);
 });
 
 Deno.test("a retired worker takes nothing more, and stays connected until its job's end is told", async () => {

@@ -3,7 +3,7 @@ import { flagWords, outcomeWords } from "../../../components/dispatch/end_words.
 
 const failure = {
   ...{ kind: "shutdown_overrun", message: "it was killed", exitCode: null, signal: "SIGKILL" },
-  ...{ class: null, retryAfterMs: null, advice: null, errorStatus: null },
+  ...{ class: null, retryAfterMs: null, advice: null, remedy: null, errorStatus: null },
 };
 
 Deno.test("outcomeWords tells a failure by its message, another end by its reason, and a killed cancel by both", () => {

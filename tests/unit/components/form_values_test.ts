@@ -3,7 +3,7 @@ import { bodyOf, emptyValues, type FormValues, valuesOf } from "../../../compone
 import { parseRecent } from "../../../components/dispatch/recent_payloads.ts";
 
 const VALUES: FormValues = { ...emptyValues(undefined), agent: "echo", room: "desk" };
-const PLAIN = { agent: "echo", room: "desk", priority: "normal", placement: "direct" };
+const PLAIN = { agent: "echo", room: "desk", placement: "direct" };
 
 function errorPaths(part: Partial<FormValues>): string[] {
   const read = bodyOf({ ...VALUES, ...part }, null);
@@ -12,6 +12,7 @@ function errorPaths(part: Partial<FormValues>): string[] {
 
 Deno.test("the dispatch form asks for nothing that was left empty", () => {
   deepEqual(bodyOf(VALUES, null), { ok: true, body: PLAIN });
+  deepEqual(bodyOf({ ...VALUES, priority: "low" }, null), { ok: true, body: { ...PLAIN, priority: "low" } });
 });
 
 Deno.test("the dispatch form reads whom it is for, when it starts in the page's zone, and after how long it expires", () => {

@@ -79,7 +79,7 @@ function details(dispatch: Partial<DispatchView>): DispatchDetails {
 
 const FAILURE = {
   ...{ kind: "exception", message: "boom", exitCode: null, signal: null },
-  ...{ class: "unknown" as const, retryAfterMs: null, advice: null, errorStatus: null },
+  ...{ class: "unknown" as const, retryAfterMs: null, advice: null, remedy: null, errorStatus: null },
 };
 const twoAttempts = details({
   jobs: [

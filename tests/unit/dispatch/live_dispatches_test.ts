@@ -118,9 +118,10 @@ Deno.test("the view follows the job: states, stamps, process id and failure", ()
     { ...FAILURE, errorStatus: null },
     true,
   ]);
-  const { advice, ...shown } = job()?.failure ?? {};
+  const { advice, remedy, ...shown } = job()?.failure ?? {};
   assert.deepEqual(shown, { ...failure, signal: null, class: "unknown", retryAfterMs: null, errorStatus: null });
   assert.match(advice ?? "", /read the error/);
+  assert.match(remedy ?? "", /return from entry/);
   assert.equal(live.view.stages.endedAt, AT.toISOString());
   live.ended("cancelled", new Date(), null);
   assert.equal(live.view.state, "failed");

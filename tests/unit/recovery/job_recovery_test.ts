@@ -34,6 +34,7 @@ function recoveryOf(decision: RecoveryDecision = RETRY) {
   const room = new FakeRoom();
   const losses: Omit<NewLoss, "id">[] = [];
   const asked: FailedAttempt[] = [];
+  const stopped: string[] = [];
   const recovery = new JobRecovery({
     advisor: {
       decide: (failed) => {
@@ -43,9 +44,10 @@ function recoveryOf(decision: RecoveryDecision = RETRY) {
     },
     losses: { lost: (loss) => void losses.push(loss) },
     breakers: { ended: () => {} },
+    stops: { stop: (agent, reason) => void stopped.push(`${agent}: ${reason}`) },
     ...{ api: room, server: "test", logger: silentLogger },
   });
-  return { recovery, room, losses, asked };
+  return { recovery, room, losses, asked, stopped };
 }
 
 Deno.test("A job whose process died is removed from its room before its dispatch waits for the next attempt", async () => {
@@ -94,10 +96,20 @@ Deno.test("A dispatch ends with its job that succeeded, was cancelled, or must n
   assert.deepEqual(await recovery.decideNext(planOf(), KILLED, NOW), { kind: "final" });
 });
 
+Deno.test("TERMINATE ends the dispatch and stops the agent on this instance; SKIP only ends it; both clear the room", async () => {
+  for (const action of ["TERMINATE", "SKIP"] as const) {
+    const { recovery, room, stopped } = recoveryOf({ action, reason: "said so" });
+    const plan = planOf();
+    room.addAgent(plan.participantIdentity);
+    assert.deepEqual(await recovery.decideNext(plan, KILLED, NOW), { kind: "final" });
+    assert.deepEqual(stopped, action === "TERMINATE" ? ["echo: signal: killed"] : []);
+    assert.deepEqual(room.removed, [plan.participantIdentity]);
+  }
+});
+
 Deno.test("A dispatch of which LiveKit starts a job per participant goes on whatever becomes of one", async () => {
   const { recovery } = recoveryOf();
-  const livekit = {} as JobPlan["livekit"];
-  const standing = planOf({ livekit, triggeringParticipant: "anna" });
+  const standing = planOf({ isStanding: true, triggeringParticipant: "anna" });
   for (const end of [KILLED, { outcome: "succeeded", endReason: "entry_returned" } as const]) {
     assert.deepEqual(await recovery.decideNext(standing, end, NOW), { kind: "none" });
   }

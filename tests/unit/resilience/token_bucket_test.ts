@@ -22,6 +22,12 @@ Deno.test("A request that one bucket refuses takes from none, and hears of the l
   assert.deepEqual([1, 2, 3].map(() => buckets.take([other("w")], 0).ok), [true, true, false]);
 });
 
+Deno.test("Buckets that are full again are forgotten while others are used, so that names seen once don't add up", () => {
+  const buckets = new TokenBuckets();
+  for (let n = 0; n < 1_000; n++) buckets.take([{ ...ROOM, key: `room-${n}` }, GLOBAL], n * 100);
+  assert.ok(buckets.size <= 4, `${buckets.size} buckets`);
+});
+
 Deno.test("No bucket ever gives more than its burst and what it gained", () => {
   fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 200 }), (gapsMs) => {
     const buckets = new TokenBuckets();

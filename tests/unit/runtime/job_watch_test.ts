@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { deadlineEnd, type JobEnd } from "../../../core/runtime/job_end.ts";
 import { JobWatch } from "../../../core/runtime/job_watch.ts";
 
+const NO_STAGE_LIMITS = { enteredTimeoutMs: 0, connectedTimeoutMs: 0, readyTimeoutMs: 0 };
+
 interface Scene {
+  stages?: typeof NO_STAGE_LIMITS;
   readiness?: "connected" | "explicit";
   timeoutMs?: number | null;
 }
 
 /** A watch with limits of 5 ms; `seen` resolves with what it says first. */
-function watched({ readiness = "connected", timeoutMs = null }: Scene = {}) {
+function watched({ readiness = "connected", timeoutMs = null, stages = NO_STAGE_LIMITS }: Scene = {}) {
   const seen = Promise.withResolvers<string>();
   const said: string[] = [];
   const say = (what: string) => {
@@ -17,9 +20,10 @@ function watched({ readiness = "connected", timeoutMs = null }: Scene = {}) {
   };
   const watch = new JobWatch({
     plan: { readiness, timeoutMs },
-    limits: { neverConnectedMs: 5, neverReadyMs: 5 },
+    limits: { neverConnectedMs: 5, neverReadyMs: 5, ...stages },
     onFlag: say,
     onDeadline: () => say("deadline"),
+    onStuck: ({ stage }) => say(`stuck before ${stage}`),
   });
   return { watch, said, seen: seen.promise };
 }
@@ -62,6 +66,23 @@ Deno.test("JobWatch tells a job that goes on beyond its time limit", async () =>
   watch.connected();
   assert.equal(await seen, "deadline");
   watch.ended();
+});
+
+Deno.test("JobWatch finds a job stuck before each stage, once, and none that is ready", async () => {
+  const stages = { enteredTimeoutMs: 2, connectedTimeoutMs: 2, readyTimeoutMs: 2 };
+  const unentered = watched({ stages });
+  assert.equal(await unentered.seen, "stuck before entered");
+  const unconnected = watched({ stages });
+  unconnected.watch.entered();
+  assert.equal(await unconnected.seen, "stuck before connected");
+  const ready = watched({ stages, readiness: "explicit" });
+  ready.watch.entered();
+  ready.watch.connected();
+  ready.watch.ready();
+  await elapse();
+  assert.deepEqual(ready.said, []);
+  assert.deepEqual(unentered.said, ["stuck before entered"]);
+  for (const { watch } of [unentered, unconnected, ready]) watch.ended();
 });
 
 Deno.test("deadlineEnd makes a failure of a job that its time limit ended, and leaves every other end alone", () => {

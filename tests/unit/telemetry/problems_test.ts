@@ -4,7 +4,7 @@ import { findProblems, type ProblemFacts } from "../../../core/telemetry/problem
 const FINE: ProblemFacts = {
   agents: [{ name: "echo", state: "ready", error: null, isHosted: true }],
   workers: [{ agent: "echo", state: "registered", sinceMs: 60_000, lastError: null }],
-  livekit: { state: "reachable", error: null, remedy: null },
+  livekit: { state: "reachable", error: null, remedy: null, circuit: "closed" },
   queue: [{ agent: "echo", depth: 1, oldestWaitMs: 1_000 }],
   slots: { used: 3, maxJobs: 20, isAdmitting: true, limits: [] },
   breakers: [{ agent: "echo", state: "closed", failures: 1, reason: "exit: code 3" }],
@@ -13,6 +13,7 @@ const FINE: ProblemFacts = {
   databaseMs: 2,
   lastHour: { succeeded: 100, failed: 1 },
 };
+const REFUSED = { state: "unreachable", error: "refused", remedy: "start it", circuit: "open" };
 const EXPLAINED = { explanation: "refused", remedy: "check the key" };
 
 Deno.test("findProblems finds nothing when all is fine, nor in what is only starting", () => {
@@ -28,7 +29,8 @@ const CASES: [code: string, facts: Partial<ProblemFacts>][] = [
   ["worker_not_registered", {
     workers: [{ agent: "echo", state: "reconnecting", sinceMs: 11_000, lastError: EXPLAINED }],
   }],
-  ["livekit_unreachable", { livekit: { state: "unreachable", error: "refused", remedy: "start it" } }],
+  ["livekit_unreachable", { livekit: { ...REFUSED } }],
+  ["livekit_circuit_open", { livekit: { ...FINE.livekit, circuit: "open" } }],
   ["queue_waits", { queue: [{ agent: "echo", depth: 4, oldestWaitMs: 31_000 }] }],
   ["slots_used", { slots: { used: 20, maxJobs: 20, isAdmitting: true, limits: [] } }],
   ["limit_reached", {
@@ -58,7 +60,7 @@ Deno.test("findProblems names LiveKit being away once, not each worker, and the 
     ...FINE,
     slots: { used: 20, maxJobs: 20, isAdmitting: true, limits: [] },
     workers: [{ agent: "echo", state: "reconnecting", sinceMs: 60_000, lastError: EXPLAINED }],
-    livekit: { state: "unreachable", error: "refused", remedy: "start it" },
+    livekit: { ...REFUSED },
   });
   assert.deepEqual(problems.map(({ code }) => code), ["livekit_unreachable", "slots_used"]);
 });

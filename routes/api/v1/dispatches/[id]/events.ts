@@ -15,7 +15,7 @@ import { refusalProblem } from "../../../../(_shared)/refusal_problem.ts";
 export const handler = define.handlers({
   async GET(ctx) {
     const id = ctx.params.id ?? "";
-    const { live, database, hub } = partsOf(ctx.state);
+    const { live, database, hub, events } = partsOf(ctx.state);
     const before = hub.lastId;
     const stored = live.find(id) || !isUuid(id) ? null : await findDispatch(database, id);
     // Looked up again: it may have begun here meanwhile, or even ended. From here on nothing is awaited.
@@ -24,6 +24,7 @@ export const handler = define.handlers({
     const listening = { topics: [dispatchTopic(id)], lastEvent: "end", access: accessOf(ctx) };
     const lastEventId = lastEventIdOf(ctx.req);
     const missed = lastEventId === null ? null : hub.missed(listening.topics, lastEventId);
+    events.shown(view);
     if (missed === null) {
       const since = stored ? before : null;
       return eventStream(hub.subscribe({ ...listening, lastEventId: since, replay: pastEvents(view) }));

@@ -1,0 +1,25 @@
+/** What the database says that an instance runs. */
+import { sql } from "drizzle-orm";
+import type { Database } from "./client.ts";
+import type { JobKey } from "./job_key.ts";
+import { rows } from "./statement.ts";
+
+export interface AssignedJobRow extends JobKey, Record<string, unknown> {
+  agent: string;
+  hasEntered: boolean;
+}
+
+/** The live jobs of an instance, oldest first, at most `limit`. */
+export async function listAssignedJobs(
+  database: Database,
+  instanceId: string,
+  limit: number,
+): Promise<AssignedJobRow[]> {
+  return await rows<AssignedJobRow>(
+    database,
+    sql`select id as "jobId", dispatch_id as "dispatchId", lease_token as "leaseToken", agent,
+        state = 'running' as "hasEntered"
+      from jobs where instance_id = ${instanceId}::uuid and state in ('created', 'assigned', 'running')
+      order by created_at limit ${limit}::int`,
+  );
+}

@@ -1,0 +1,194 @@
+/** A fleet: several instances on one database and one LiveKit server, of which each speaks for all. */
+import assert from "node:assert/strict";
+import { EventReader, type ReadEvent } from "../support/event_reader.ts";
+import { eventually } from "../support/eventually.ts";
+import { Greenroom } from "../support/greenroom.ts";
+import { startTestLivekit, type TestLivekit } from "../support/livekit.ts";
+import { startPostgresByUrl } from "../support/postgres_url.ts";
+
+const UNKNOWN = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+let livekit: TestLivekit;
+Deno.test.beforeAll(async () => {
+  livekit = await startTestLivekit();
+});
+Deno.test.afterAll(() => livekit?.stop());
+
+/** Instances on one new database, started side by side. */
+async function startFleet(members: { agents: string[]; env?: Record<string, string> }[]) {
+  const postgres = await startPostgresByUrl();
+  const fleet: Greenroom[] = [];
+  // One after another: the first one migrates the database.
+  for (const { agents, env } of members) {
+    fleet.push(await Greenroom.start({ agents, livekit, env: { DATABASE_URL: postgres.url, ...env } }));
+  }
+  return {
+    fleet,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(fleet.map((greenroom) => greenroom.stop()));
+      await postgres[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function idOf(greenroom: Greenroom): Promise<string> {
+  const answer = await greenroom.get("/api/v1/instances");
+  if (!answer.items) throw new Error(JSON.stringify(answer));
+  return answer.items.find(({ isThisOne }: { isThisOne: boolean }) => isThisOne).id;
+}
+
+for (const notify of ["1", "0"]) {
+  Deno.test(`Each instance cancels, cordons and drains for the others (GREENROOM_NOTIFY=${notify})`, async () => {
+    const member = { agents: ["echo"], env: { GREENROOM_NOTIFY: notify } };
+    await using started = await startFleet([member, member]);
+    const [here, there] = started.fleet as [Greenroom, Greenroom];
+    const [ownId, otherId] = [await idOf(here), await idOf(there)];
+
+    // A job over there, cancelled from here.
+    const { body: call } = await there.dispatch({ agent: "echo", room: "call" });
+    assert.equal(call.jobs[0].instanceId, otherId);
+    const cancelled = await here.call("DELETE", `/api/v1/dispatches/${call.id}`);
+    assert.ok([200, 202].includes(cancelled.status), JSON.stringify(cancelled.body));
+    const ended = await here.dispatchIn(["cancelled"], call.id);
+    assert.equal(ended.jobs[0].endReason, "cancelled");
+    assert.equal((await here.call("DELETE", `/api/v1/dispatches/${call.id}`)).status, 200);
+    const { body: second } = await there.dispatch({ agent: "echo", room: "call-2" });
+    const { status: answered } = await here.call("POST", `/api/v1/jobs/${second.jobs[0].id}/cancel`);
+    assert.ok([200, 202].includes(answered));
+    await there.dispatchIn(["cancelled"], second.id);
+
+    // Cordoned from here: what is asked for there waits, and runs here.
+    const act = (kind: string, body?: unknown) => here.call("POST", `/api/v1/instances/${otherId}/${kind}`, body);
+    const cordoned = await act("cordon");
+    assert.deepEqual([cordoned.status, cordoned.body.id, cordoned.body.isThisOne], [202, otherId, false]);
+    assert.notEqual(cordoned.body.cordonedAt, null);
+    const { status, body: moved } = await there.dispatch({ agent: "echo", room: "moved" });
+    assert.deepEqual([status, moved.jobs[0].instanceId], [201, ownId]);
+    assert.equal((await act("uncordon")).body.cordonedAt, null);
+
+    // Drained from here: its call goes on, and what comes is taken here.
+    const { body: kept } = await there.dispatch({ agent: "echo", room: "kept" });
+    assert.equal(kept.jobs[0].instanceId, otherId);
+    const drained = await act("drain", { deadlineMs: 3_600_000 });
+    assert.deepEqual([drained.status, drained.body.state], [202, "draining"]);
+    assert.deepEqual(drained.body.drain.left.map(({ room }: { room: string }) => room), ["kept"]);
+    const { body: other } = await there.dispatch({ agent: "echo", room: "other" });
+    assert.equal(other.jobs[0].instanceId, ownId);
+    const still = await here.get(`/api/v1/dispatches/${kept.id}`);
+    assert.deepEqual([still.state, still.jobs.length], ["running", 1]);
+
+    // Who is not there, or does not answer.
+    const nowhere = await here.call("POST", `/api/v1/instances/${UNKNOWN}/drain`, {});
+    assert.deepEqual([nowhere.status, nowhere.body.code], [404, "instance_not_found"]);
+    if (notify === "0") return;
+    there.signal("SIGSTOP");
+    try {
+      const mute = await here.call("POST", `/api/v1/instances/${otherId}/uncordon`);
+      assert.deepEqual([mute.status, mute.body.code], [504, "instance_not_answering"]);
+      assert.ok(mute.body.remedy.length > 10);
+    } finally {
+      there.signal("SIGCONT");
+    }
+    await eventually(async () => (await there.call("GET", "/ready")).status === 200, { what: "it goes on" });
+  });
+}
+
+/** Reads events until one is as wanted. */
+async function until(reader: EventReader, isWanted: (event: ReadEvent) => boolean): Promise<ReadEvent[]> {
+  const seen: ReadEvent[] = [];
+  while (true) {
+    const event = await reader.next();
+    assert.ok(event, `the stream ended after ${JSON.stringify(seen.map(({ event }) => event))}`);
+    seen.push(event);
+    if (isWanted(event)) return seen;
+  }
+}
+
+async function follow(greenroom: Greenroom, path: string): Promise<EventReader> {
+  const headers = { ...greenroom.authorization, accept: "text/event-stream" };
+  const response = await fetch(greenroom.url + path, { headers });
+  assert.ok(response.ok && response.body, `${response.status}`);
+  return new EventReader(response.body);
+}
+
+Deno.test("Any instance takes requests for agents that only another hosts, and shows what becomes of them as it happens", async () => {
+  await using started = await startFleet([
+    { agents: ["echo"], env: { GREENROOM_REGION: "west" } },
+    { agents: ["talks", "echo"], env: { GREENROOM_REGION: "east" } },
+  ]);
+  const [here, there] = started.fleet as [Greenroom, Greenroom];
+  const otherId = await idOf(there);
+  const agentHere = async (name: string) => {
+    const { items } = await here.get("/api/v1/agents");
+    return items.find((agent: { name: string }) => agent.name === name) ?? null;
+  };
+  const talks = await eventually(() => agentHere("talks"), { what: "the other's agent" });
+  assert.deepEqual([talks.state, talks.isHosted], ["ready", false]);
+  const [on] = talks.instances;
+  assert.deepEqual([on.instanceId, on.state, on.running, on.isAdmitting], [otherId, "ready", 0, true]);
+  assert.ok(talks.free > 0 && on.ageMs < 10_000);
+  assert.equal((await agentHere("echo")).instances.length, 2);
+
+  // Asked here, run there, waited for here; followed here by all streams.
+  await using all = await follow(here, "/api/v1/events?topics=dispatches");
+  const { status, body: ready } = await here.dispatch({ agent: "talks", room: "there" });
+  assert.deepEqual([status, ready.jobs[0].instanceId], [201, otherId]);
+  assert.notEqual(ready.stages.readyAt, null);
+  const { body } = await here.dispatch({ agent: "talks", room: "there-too" }, "");
+  await using one = await follow(here, `/api/v1/dispatches/${body.id}/events`);
+  const events = await until(one, ({ event }) => event === "end");
+  const stages = events.filter(({ event }) => event === "stage").map(({ data }) => data.stage);
+  assert.deepEqual(stages, ["requested", "assigned", "entered", "connected", "ready", "ended"]);
+  await until(all, ({ event, data }) => event === "dispatch" && data.id === body.id && data.state === "succeeded");
+  await using logs = await follow(here, `/api/v1/jobs/${ready.jobs[0].id}/logs`);
+  const lines = await until(logs, ({ event }) => event === "end");
+  assert.ok(lines.some(({ data }) => data.message === "fourth"), "its output is read here");
+
+  // Begun and ended there: heard here.
+  const { body: direct } = await there.dispatch({ agent: "echo", room: "direct" });
+  await until(all, ({ event, data }) => event === "dispatch" && data.id === direct.id && data.stages.readyAt !== null);
+  await there.call("DELETE", `/api/v1/dispatches/${direct.id}`);
+  await until(all, ({ event, data }) => event === "dispatch" && data.id === direct.id && data.state === "cancelled");
+
+  // A region that is served is preferred; one that is not, is no reason to wait.
+  const placed = async (region: string) => {
+    const { body } = await here.dispatch({ agent: "echo", room: `in-${region}`, region });
+    return body.jobs[0].instanceId;
+  };
+  assert.deepEqual([await placed("east"), await placed("north")], [otherId, await idOf(here)]);
+
+  // A name that no instance knows, and one that nobody hosts any more.
+  const unknown = await here.dispatch({ agent: "talkz", room: "nobody" });
+  assert.deepEqual([unknown.status, unknown.body.nearest[0]], [404, "talks"]);
+  await there.stop();
+  const { body: waiting } = await here.dispatch({ agent: "talks", room: "later" }, "");
+  const isExplained = async () =>
+    (await here.get(`/api/v1/dispatches/${waiting.id}`)).waitingReason === "agent_not_hosted";
+  await eventually(isExplained, { withinMs: 20_000, what: "why it waits" });
+  assert.deepEqual([(await agentHere("talks")).state, (await agentHere("talks")).instances], ["not_hosted", []]);
+});
+
+Deno.test("A drain moves nothing that runs and loses nothing that waits: the others take it in its order", async () => {
+  const member = { agents: ["echo"], env: { MAX_CONCURRENT_JOBS: "1", GREENROOM_WARM_SLOTS: "1" } };
+  await using started = await startFleet([member, member, member]);
+  const [first, second, third] = started.fleet as [Greenroom, Greenroom, Greenroom];
+  const running = [];
+  for (const greenroom of [first, second, third]) {
+    running.push((await greenroom.dispatch({ agent: "echo", room: `running-${running.length}` })).body);
+  }
+  const waiting: { id: string }[] = [];
+  for (let i = 0; i < 2; i++) waiting.push((await third.dispatch({ agent: "echo", room: `waiting-${i}` }, "")).body);
+  const thirdId = await idOf(third);
+  assert.equal((await first.call("POST", `/api/v1/instances/${thirdId}/drain`, {})).status, 202);
+
+  // Slots that come free elsewhere take what waits, the oldest first.
+  for (const [index, dispatch] of waiting.entries()) {
+    await third.call("DELETE", `/api/v1/dispatches/${running[index].id}`);
+    const { jobs: [job] } = await third.dispatchIn(["running"], dispatch.id);
+    assert.equal(job.instanceId, running[index].jobs[0].instanceId);
+  }
+  const kept = await first.get(`/api/v1/dispatches/${running[2].id}`);
+  assert.deepEqual([kept.state, kept.jobs.length, kept.jobs[0].instanceId], ["running", 1, thirdId]);
+  const { items } = await first.get("/api/v1/dispatches?limit=50");
+  assert.deepEqual(new Set(items.map(({ jobs }: { jobs: unknown[] }) => jobs.length)), new Set([1]));
+});
