@@ -33,7 +33,7 @@ await using postgres = await startOutagePostgres();
 await using greenroom = await Greenroom.start({
   agents: ["echo"],
   livekit,
-  env: { DATABASE_URL: postgres.url, MAX_CONCURRENT_JOBS: String(callCount + 5) },
+  env: { DATABASE_URL: postgres.url, GREENROOM_DATABASE_SILENCE_MS: "600", MAX_CONCURRENT_JOBS: String(callCount + 5) },
 });
 const calls: Call[] = [];
 // Those without a caller are the first to end.

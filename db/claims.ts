@@ -85,12 +85,13 @@ export async function claimDispatches(
         select id, agent, rank_at from dispatches where dispatches.agent = wanted.agent and ${isClaimable(scope)}
         order by rank_at limit wanted.free for update skip locked
       ) waiting
-    ), ranked as (select id, row_number() over (partition by agent order by rank_at) as place from candidate),
-    dispatch as (
-      update dispatches d set state = 'placed', attempts = d.attempts + 1, waiting_reason = null,
+    ), taken as (
+      -- As an array, because the planner takes the limit above for thousands of rows, and would read the whole table.
+      update dispatches set state = 'placed', attempts = attempts + 1, waiting_reason = null,
         assigned_at = ${time(change.at)}, change_id = ${change.changeId}
-      from ranked where d.id = ranked.id
-      returning d.*, ranked.place
+      where id = any(array(select id from candidate)) returning *
+    ), dispatch as (
+      select *, row_number() over (partition by agent order by rank_at) as place from taken
     ), job as (
       insert into jobs (id, dispatch_id, attempt, agent, server, room, participant, state, instance_id,
         participant_identity, lease_token, created_at, assigned_at, change_id)

@@ -41,6 +41,11 @@ export class DatabaseError extends Error {
     this.code = problem.code;
     this.remedy = problem.remedy;
   }
+
+  /** That the database is away is logged once, by who found out (core/coordination/database_watch.ts). */
+  get isTold(): boolean {
+    return this.code === "away";
+  }
 }
 
 interface Cause {

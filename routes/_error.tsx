@@ -32,8 +32,7 @@ function problemOf(ctx: Context<State>): Response {
   }
   const known = describeDatabaseError(error);
   const { controlPlane } = ctx.state;
-  const level = known.code === "away" ? "debug" : "error";
-  controlPlane.logger[level]("a request failed", { method: ctx.req.method, path: ctx.url.pathname, error });
+  controlPlane.logger.error("a request failed", { method: ctx.req.method, path: ctx.url.pathname, error });
   if (known.code !== "unexpected") controlPlane.suspectDatabase();
   if (known.code === "unexpected") {
     return problem({

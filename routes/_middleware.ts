@@ -11,7 +11,7 @@ import { isProblem } from "./(_shared)/problem.ts";
 const NO_STORE = [["cache-control", "no-store"]] as const;
 
 /** A request that takes longer may wait for a database that is away: it is looked at (core/coordination/database_watch.ts). */
-const SUSPECT_AFTER_MS = 200;
+const SUSPECT_AFTER_MS = 150;
 
 /**
  * Browsers that ask for a page get refusals as one too; programs get problem details. Nobody in particular gets it without

@@ -15,7 +15,7 @@ const projectDir = dirname(dirname(fileURLToPath(import.meta.url)));
 const output = `${projectDir}/${OUTPUT}`;
 const logger = createLogger({ level: "info", format: "text" });
 const compiler = new StyleCompiler();
-let written = await hashSources(projectDir);
+let written = "";
 let settling: ReturnType<typeof setTimeout> | undefined;
 let updating = Promise.resolve();
 
@@ -38,5 +38,6 @@ async function follow(): Promise<void> {
   for await (const { kind } of Deno.watchFs(folders)) if (kind !== "access") onChange();
 }
 
+onChange(); // The slow first time is over before anybody edits.
 await Promise.race([follow(), Deno.stdin.readable.pipeTo(new WritableStream())]);
 Deno.exit();

@@ -1,5 +1,6 @@
 /** Output of all attempts; follows the end while asked to. Filters work in the browser. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { FilterButtons } from "../FilterButtons.tsx";
 import { Panel } from "../Panel.tsx";
 import type { DispatchDetails, LogLineView } from "./details.ts";
 import { Time } from "../Time.tsx";
@@ -33,19 +34,7 @@ export function LogsPanel(
       title="Logs"
       class="panel overflow-hidden"
       lead={
-        <div class="join noscript:hidden" role="group" aria-label="Level">
-          {filters.map(([value, label]) => (
-            <button
-              key={value}
-              type="button"
-              class="btn btn-seg btn-xs join-item"
-              aria-pressed={filter === value}
-              onClick={() => setFilter(value)}
-            >
-              {label}
-            </button>
-          ))}
-        </div>
+        <FilterButtons label="Level" class="noscript:hidden" options={filters} value={filter} onChange={setFilter} />
       }
       aside={isLive && (
         <label class="flex items-center gap-2 noscript:hidden">

@@ -152,7 +152,7 @@ function jobRows(job: JobView, lane: number, { instanceNames, history }: Dispatc
 }
 
 /** "rest:crm" → "crm over REST". */
-export function actorWords(actor: string): string {
+function actorWords(actor: string): string {
   const [kind, name] = [actor.split(":")[0], actor.slice(actor.indexOf(":") + 1)];
   if (kind === "rest") return `${name} over REST`;
   if (kind === "dashboard") return `${name} in the dashboard`;

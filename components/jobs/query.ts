@@ -15,7 +15,7 @@ export interface JobQuery {
   problems: string[];
 }
 
-export const QUALIFIERS = ["state", "agent", "room", "error", "since", "id", "priority", "origin", "meta."] as const;
+const QUALIFIERS = ["state", "agent", "room", "error", "since", "id", "priority", "origin", "meta."] as const;
 export const STATES = ["queued", "placed", "running", "succeeded", "failed", "cancelled", "expired"] as const;
 const CHOICES: Record<string, readonly string[]> = {
   state: STATES,

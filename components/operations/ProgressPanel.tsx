@@ -1,4 +1,5 @@
 /** One operation: how far it is, what it is, and its end by hand. The form works without JavaScript as well. */
+import { AskMenu } from "../Ask.tsx";
 import { count, duration } from "../format.ts";
 import { Panel } from "../Panel.tsx";
 import { Time } from "../Time.tsx";
@@ -13,9 +14,6 @@ interface Props {
   onAbort: () => void;
 }
 
-const MENU = "dropdown-content z-40 mt-1 grid w-80 max-w-[calc(100vw-3rem)] gap-3 rounded-box border " +
-  "border-base-300 bg-base-100 p-4 text-left text-sm text-base-content shadow-overlay";
-
 export function ProgressPanel({ operation, csrf, canOperate, onAbort }: Props) {
   const { kind, state, total, counts, target, actor, itemsPerSecond, createdAt, endedAt, instanceId } = operation;
   const isRunning = state === "running";
@@ -23,6 +21,7 @@ export function ProgressPanel({ operation, csrf, canOperate, onAbort }: Props) {
   return (
     <Panel
       id="progress"
+      class="panel relative"
       title={deed(kind, total)}
       lead={<OperationState state={state} isChip />}
       aside={isRunning && canOperate ? <Abort operation={operation} csrf={csrf} onAbort={onAbort} /> : undefined}
@@ -69,22 +68,19 @@ export function ProgressPanel({ operation, csrf, canOperate, onAbort }: Props) {
 
 function Abort({ operation: { id, counts }, csrf, onAbort }: Omit<Props, "canOperate">) {
   return (
-    <details class="dropdown dropdown-end">
-      <summary class="btn btn-danger btn-sm">Abort, {count(counts.waiting)} left out</summary>
-      <div class={MENU}>
-        <p>What has been done stays done. The {count(counts.waiting)} that are left stay as they are.</p>
-        <form
-          method="post"
-          action={operationHref(id)}
-          onSubmit={(event) => {
-            event.preventDefault();
-            onAbort();
-          }}
-        >
-          <input type="hidden" name="csrf" value={csrf} />
-          <button type="submit" class="btn btn-error btn-sm">Yes, abort now</button>
-        </form>
-      </div>
-    </details>
+    <AskMenu label={`Abort, ${count(counts.waiting)} left out`} isDanger>
+      <p>What has been done stays done. The {count(counts.waiting)} that are left stay as they are.</p>
+      <form
+        method="post"
+        action={operationHref(id)}
+        onSubmit={(event) => {
+          event.preventDefault();
+          onAbort();
+        }}
+      >
+        <input type="hidden" name="csrf" value={csrf} />
+        <button type="submit" class="btn btn-error btn-sm">Yes, abort now</button>
+      </form>
+    </AskMenu>
   );
 }

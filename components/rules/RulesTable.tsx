@@ -1,4 +1,5 @@
 /** All rules, oldest first, which is the order in which they act; each can be edited, turned off and deleted. */
+import { AskInRow } from "../Ask.tsx";
 import { State } from "../State.tsx";
 import { TableRegion } from "../Table.tsx";
 import { attributeLines } from "./form_values.ts";
@@ -59,32 +60,17 @@ function Actions({ rule: { id, name, isEnabled }, csrf }: { rule: RuleView; csrf
     <div class="flex items-start justify-end gap-2">
       <a class="btn btn-quiet btn-xs" href={`/rules?edit=${id}#edit`} aria-label={`Edit ${name}`}>Edit</a>
       <form method="post" action="/rules">
-        <Hidden csrf={csrf} action={isEnabled ? "disable" : "enable"} id={id} />
+        <input type="hidden" name="csrf" value={csrf} />
+        <input type="hidden" name="action" value={isEnabled ? "disable" : "enable"} />
+        <input type="hidden" name="id" value={id} />
         <button type="submit" class="btn btn-quiet btn-xs" aria-label={`Turn ${name} ${isEnabled ? "off" : "on"}`}>
           {isEnabled ? "Turn off" : "Turn on"}
         </button>
       </form>
-      <details class="text-left">
-        <summary class="btn btn-danger btn-xs" aria-label={`Delete ${name}`}>Delete</summary>
-        <form method="post" action="/rules" class="grid max-w-64 gap-2 py-2 whitespace-normal">
-          <Hidden csrf={csrf} action="delete" id={id} />
-          <p>Rooms that start from now on no longer get an agent by {name}. Calls that it began go on.</p>
-          <p>
-            <button type="submit" class="btn btn-error btn-sm">Delete {name} now</button>
-          </p>
-        </form>
-      </details>
+      <AskInRow verb="Delete" name={name} action="/rules" fields={{ csrf, action: "delete", id }}>
+        Rooms that start from now on no longer get an agent by {name}. Calls that it began go on.
+      </AskInRow>
     </div>
-  );
-}
-
-function Hidden({ csrf, action, id }: { csrf: string; action: string; id: string }) {
-  return (
-    <>
-      <input type="hidden" name="csrf" value={csrf} />
-      <input type="hidden" name="action" value={action} />
-      <input type="hidden" name="id" value={id} />
-    </>
   );
 }
 
@@ -95,7 +81,7 @@ const KIND_WORDS: Record<string, string> = {
   connector: "a person by connector",
 };
 
-export function conditionWords({ event, participantKind, participantAttributes }: RuleView): string {
+function conditionWords({ event, participantKind, participantAttributes }: RuleView): string {
   if (event === "room_started") return "the room starts";
   const who = participantKind === null ? "anybody" : KIND_WORDS[participantKind] ?? participantKind;
   const having = attributeLines(participantAttributes ?? {});

@@ -1,4 +1,5 @@
 /** API keys with their role and last use; each valid one can be revoked, which asks first. */
+import { AskInRow } from "../Ask.tsx";
 import { State } from "../State.tsx";
 import { TableRegion } from "../Table.tsx";
 import { Time } from "../Time.tsx";
@@ -64,40 +65,21 @@ function Row(
       <td class="num py-2! text-muted max-md:hidden">
         {expiresAt === null ? <span class="text-faint">never</span> : <Time at={expiresAt} shape="minute" />}
       </td>
-      <td class="num py-2!">{state.word === "valid" && <Revoke row={row} csrf={csrf} onRevoke={onRevoke} />}</td>
+      <td class="num py-2!">
+        {state.word === "valid" && (
+          <AskInRow
+            verb="Revoke"
+            name={name}
+            action="/settings?view=keys"
+            fields={{ csrf, action: "revoke", id: row.id }}
+            onSubmit={() => onRevoke(row)}
+          >
+            Programs that use {name}, and browsers signed in with it, are refused at once. It can't be taken back.
+          </AskInRow>
+        )}
+      </td>
     </tr>
   );
-}
-
-function Revoke({ row, csrf, onRevoke }: { row: KeyRow; csrf: string; onRevoke: (key: KeyRow) => void }) {
-  const { id, name } = row;
-  return (
-    <details class="inline-block text-left">
-      <summary class="btn btn-danger btn-xs" aria-label={`Revoke ${name}`}>Revoke</summary>
-      <form
-        method="post"
-        action="/settings?view=keys"
-        class="grid max-w-72 gap-2 py-2 whitespace-normal"
-        onSubmit={(event) => {
-          event.preventDefault();
-          onRevoke(row);
-        }}
-      >
-        <input type="hidden" name="csrf" value={csrf} />
-        <input type="hidden" name="action" value="revoke" />
-        <input type="hidden" name="id" value={id} />
-        <p>Programs that use {name}, and browsers signed in with it, are refused at once. It can't be taken back.</p>
-        <p class="flex flex-wrap gap-2">
-          <button type="submit" class="btn btn-error btn-sm">Revoke {name} now</button>
-          <button type="button" class="btn btn-quiet btn-sm noscript:hidden" onClick={closeDetails}>Keep it</button>
-        </p>
-      </form>
-    </details>
-  );
-}
-
-function closeDetails(event: Event): void {
-  (event.currentTarget as HTMLElement).closest("details")?.removeAttribute("open");
 }
 
 function stateOf({ revokedAt, expiresAt }: KeyRow, nowMs: number): { state: string; word: string } {

@@ -1,5 +1,6 @@
 /** What was said and sent in the room, oldest first, and a line to send something. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { FilterButtons } from "../FilterButtons.tsx";
 import { duration, stopwatch } from "../format.ts";
 import type { RoomLine } from "./types.ts";
 
@@ -22,19 +23,7 @@ export function RoomLog({ lines }: { lines: readonly RoomLine[] }) {
     <>
       <div class="flex items-center gap-3 px-4 pt-3 pb-1">
         <h3 class="font-semibold">In the room</h3>
-        <div class="join ml-auto" role="group" aria-label="Show">
-          {FILTERS.map(([value, word]) => (
-            <button
-              key={value}
-              type="button"
-              class="btn btn-seg btn-xs join-item"
-              aria-pressed={filter === value}
-              onClick={() => setFilter(value)}
-            >
-              {word}
-            </button>
-          ))}
-        </div>
+        <FilterButtons label="Show" class="ml-auto" options={FILTERS} value={filter} onChange={setFilter} />
       </div>
       <div
         ref={list}

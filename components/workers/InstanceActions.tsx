@@ -3,6 +3,7 @@
  * calls asks first and says how many; what can be undone by one click does not.
  */
 import type { ComponentChildren } from "preact";
+import { AskMenu } from "../Ask.tsx";
 import { plural } from "../format.ts";
 import type { OverviewInstance } from "../overview/types.ts";
 
@@ -18,8 +19,6 @@ interface Props {
   onAct: Act;
 }
 
-const MENU = "dropdown-content z-40 mt-1 grid w-80 max-w-[calc(100vw-3rem)] gap-3 rounded-box border " +
-  "border-base-300 bg-base-100 p-4 text-left text-sm shadow-overlay max-md:right-auto max-md:left-0";
 /** On a phone the menus hang from the row's left edge: from their button they would leave the screen. */
 const ROW = "relative flex flex-wrap gap-2";
 const MS_PER_MINUTE = 60_000;
@@ -38,7 +37,7 @@ export function InstanceActions({ instance, drainTimeoutMs, stoppedAgents, csrf,
           </button>
         </ActionForm>
         {liveJobs > 0 && (
-          <Ask label={`End ${calls} now`} isDanger>
+          <AskMenu label={`End ${calls} now`} isDanger>
             <p>
               {hostname} leaves {liveJobs === 1 ? "its call" : `all ${calls}`}{" "}
               now. Who is there hears nobody from it any more.
@@ -47,7 +46,7 @@ export function InstanceActions({ instance, drainTimeoutMs, stoppedAgents, csrf,
               <input type="hidden" name="minutes" value="0" />
               <button type="submit" class="btn btn-error btn-sm">Yes, end {calls} now</button>
             </ActionForm>
-          </Ask>
+          </AskMenu>
         )}
       </div>
     );
@@ -65,7 +64,7 @@ export function InstanceActions({ instance, drainTimeoutMs, stoppedAgents, csrf,
       <ActionForm {...shared} action={state === "cordoned" ? "uncordon" : "cordon"}>
         <button type="submit" class="btn btn-quiet btn-xs">{state === "cordoned" ? "Uncordon" : "Cordon"}</button>
       </ActionForm>
-      <Ask label={liveJobs === 0 ? "Drain" : `Drain, ${calls} end${liveJobs === 1 ? "s" : ""} first`}>
+      <AskMenu label={liveJobs === 0 ? "Drain" : `Drain, ${calls} end${liveJobs === 1 ? "s" : ""} first`}>
         <ActionForm {...shared} action="drain" class="grid gap-3">
           <p>
             {hostname} takes no new calls.{" "}
@@ -89,7 +88,7 @@ export function InstanceActions({ instance, drainTimeoutMs, stoppedAgents, csrf,
             Drain {hostname}
           </button>
         </ActionForm>
-      </Ask>
+      </AskMenu>
     </div>
   );
 }
@@ -120,16 +119,5 @@ export function ActionForm(
       <input type="hidden" name="action" value={action} />
       {children}
     </form>
-  );
-}
-
-function Ask(
-  { label, isDanger = false, children }: { label: string; isDanger?: boolean; children: ComponentChildren },
-) {
-  return (
-    <details class="dropdown dropdown-end max-md:static">
-      <summary class={`btn btn-xs ${isDanger ? "btn-danger" : "btn-quiet"}`}>{label}</summary>
-      <div class={MENU}>{children}</div>
-    </details>
   );
 }

@@ -538,6 +538,13 @@ export const SETTINGS = {
     "Streams of live updates at once.",
     { unit: "clients" },
   ),
+  databaseSilenceMs: setting(
+    "GREENROOM_DATABASE_SILENCE_MS",
+    integer(100, 60_000),
+    600,
+    "A database that answers nothing for so long counts as away, and requests get 503 at once; more if it is always slow.",
+    { unit: "ms" },
+  ),
   databaseAwayMs: setting(
     "GREENROOM_DATABASE_AWAY_MS",
     integer(100, 60_000),

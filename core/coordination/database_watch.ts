@@ -5,7 +5,7 @@
  *
  * - Present: a probe (`select 1` on a connection of its own) every PRESENT_EVERY_MS, and at once when somebody sees a sign
  *   of trouble (`suspect`): a request that takes long, a statement that failed. A probe without an answer for the limit
- *   means away. The limit is SILENCE_MS, or three times the last round trip of a database that is always that slow. A
+ *   means away. The limit is `silenceMs`, or twice the slowest round trip of late, if the database is that slow. A
  *   connection that is cut is tried once more anew: it may have been this one alone.
  * - Away: the pool is shut (db/client.ts): statements on their way are given up and new ones fail at once, so that requests
  *   get their 503 and changes of jobs go to the spool. Every AWAY_EVERY_MS a new connection is tried; its first answer
@@ -22,10 +22,14 @@ import { settlesWithin } from "../lifecycle/supervisor.ts";
 
 const PRESENT_EVERY_MS = 1_000;
 const AWAY_EVERY_MS = 250;
-const SILENCE_MS = 600;
+/** Longest limit of a slow database, unless `silenceMs` is longer. */
 const MAX_SILENCE_MS = 5_000;
-/** A new connection takes several round trips. */
+/** A new connection takes several round trips: TCP, the password's two, settings, types, and the probe. */
 const CONNECT_MS = 3_000;
+const CONNECT_ROUND_TRIPS = 5;
+const SLOW_FACTOR = 2;
+/** How much of the slowest round trip is remembered at the next one. */
+const MEMORY = 0.7;
 const LATE_MS = 150;
 const MAX_WAITS = 3;
 
@@ -37,6 +41,8 @@ const SILENT: DatabaseProblem = {
 
 export interface DatabaseWatchOptions {
   database: Pick<Database, "dedicated" | "shut" | "open" | "warm">;
+  /** Silence that means away. */
+  silenceMs: number;
   logger: Logger;
   now?: () => Date;
 }
@@ -48,7 +54,7 @@ export class DatabaseWatch implements Service {
   readonly #alarm = new Alarm();
   readonly #listeners = new Set<(isAway: boolean) => void>();
   #away: { since: Date; problem: DatabaseProblem } | null = null;
-  #roundTripMs = 0;
+  #slowestMs = 0;
 
   constructor(options: DatabaseWatchOptions) {
     this.#options = options;
@@ -99,13 +105,17 @@ export class DatabaseWatch implements Service {
   }
 
   async #ask(isNew: boolean): Promise<DatabaseProblem | null> {
-    const limitMs = isNew ? CONNECT_MS : Math.min(Math.max(SILENCE_MS, 3 * this.#roundTripMs), MAX_SILENCE_MS);
+    const { silenceMs } = this.#options;
+    const limitMs = isNew
+      ? Math.max(CONNECT_MS, silenceMs)
+      : Math.max(silenceMs, Math.min(SLOW_FACTOR * this.#slowestMs, MAX_SILENCE_MS));
     const askedAtMs = performance.now();
     const answer = this.#probe.ask(isNew);
     for (let waits = 0; waits < MAX_WAITS; waits++) {
       const waitedFromMs = performance.now();
       if (await settlesWithin(answer, limitMs)) {
-        if (!isNew) this.#roundTripMs = performance.now() - askedAtMs;
+        const roundTripMs = (performance.now() - askedAtMs) / (isNew ? CONNECT_ROUND_TRIPS : 1);
+        this.#slowestMs = Math.max(roundTripMs, MEMORY * this.#slowestMs);
         return await answer;
       }
       if (performance.now() - waitedFromMs < limitMs + LATE_MS) break;

@@ -130,12 +130,13 @@ export class FleetDirectory implements Service {
     return this.#rows.some(({ region }) => region !== null);
   }
 
+  /** What can't be told or read now is so in the next round. */
   async start(): Promise<void> {
-    await this.refresh();
+    await this.refresh().catch((error) => this.#failed(error));
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { notices, logger } = this.#options;
+    const { notices } = this.#options;
     const stopListening = notices.on((topic) => topic === "fleet" && this.#alarm.ring());
     while (!signal.aborted) {
       await this.#alarm.wait(EVERY_MS, signal);
@@ -144,7 +145,7 @@ export class FleetDirectory implements Service {
       try {
         await this.refresh();
       } catch (error) {
-        logger.debug("the other instances could not be told or asked what is hosted; trying again", { error });
+        this.#failed(error);
       }
     }
     stopListening();
@@ -164,6 +165,11 @@ export class FleetDirectory implements Service {
     this.#readAtMs = this.#nowMs();
     this.#rows = rows;
     for (const listener of this.#listeners) listener();
+  }
+
+  #failed(error: unknown): void {
+    const { logger } = this.#options;
+    logger.debug("the other instances could not be told or asked what is hosted; trying again", { error });
   }
 
   async #prune(): Promise<void> {

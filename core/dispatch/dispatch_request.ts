@@ -55,7 +55,7 @@ export const dispatchRequestSchema = z.strictObject({
     example: 60_000,
   }),
   region: z.string().min(1).max(MAX_REGION_CHARS).refine(isPlainText, NOT_PLAIN).optional().meta({
-    description: "Where the agent should run; kept with the dispatch.",
+    description: "Where the agent should run: instances of this region (GREENROOM_REGION) take it first.",
   }),
   oneAgentPerRoom: z.enum(ONE_AGENT_PER_ROOM).optional().meta({
     description:

@@ -5,7 +5,6 @@
  * here and nothing waits before it, else queued for `QueueClaimer`; or handed to LiveKit's server (`placement: livekit`).
  * Only what is committed is started. What is refused is not stored.
  */
-import type { JobType } from "../agent/agent_kinds.ts";
 import type { PriorityRequest } from "../agent/hooks.ts";
 import { participantIdentityOf } from "../agent/participant_identity.ts";
 import { ANY_REGION } from "../../db/claim_scope.ts";
@@ -25,7 +24,7 @@ import { isFinalDispatchState } from "../../db/lifecycle.ts";
 import { isRuleDone } from "../../db/rules.ts";
 import type { Change } from "../../db/statement.ts";
 import type { OneAgentPerRoom, Origin, Priority } from "../../db/schema/states.ts";
-import { type Admission, isLastingRefusal, type Reservation } from "../capacity/admission.ts";
+import type { Admission, Reservation } from "../capacity/admission.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
@@ -41,11 +40,13 @@ import type { JobStarter } from "./job_starter.ts";
 import type { LiveDispatch, LiveDispatches, WaitOutcome } from "./live_dispatches.ts";
 import type { LivekitPlacement } from "./livekit_placement.ts";
 import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
+import { participantProblem } from "./participant_problem.ts";
 import { priorityOf, rankAt } from "./priority.ts";
 import type { RegionPreference } from "./region_preference.ts";
 import { type Schedule, scheduleOf } from "./schedule.ts";
 import type { StandingDispatches } from "./standing_dispatches.ts";
-import type { DispatchRefusal, ParticipantProblem } from "./refusal.ts";
+import type { DispatchRefusal } from "./refusal.ts";
+import { waitingReasonHere, waitingReasonInFleet } from "./waiting_reason.ts";
 
 export const IDEMPOTENCY_TTL_MS = 86_400_000;
 /** The caller waits for it. */
@@ -241,7 +242,8 @@ export class Dispatcher {
   ): Promise<{ ok: true; live: LiveDispatch; isNew: boolean } | { ok: false; refusal: DispatchRefusal }> {
     const dispatch = this.#newDispatch(accepted, agent);
     const isOurs = this.#options.regions?.mayPlaceHere(dispatch.agent, dispatch.region ?? null) ?? true;
-    const mayStart = this.#waitingReasonHere(agent) === null && accepted.schedule.scheduledAt === null && isOurs;
+    const mayStart = waitingReasonHere(agent, this.#options) === null && accepted.schedule.scheduledAt === null &&
+      isOurs;
     const live = dispatch.placement === "direct" && mayStart ? await this.#placeDirectly(dispatch, accepted) : null;
     if (live) return { ok: true, live, isNew: true };
     const change = this.#change(accepted.requester.actor, "requested", accepted.createdAt);
@@ -430,7 +432,7 @@ export class Dispatcher {
       metadata,
       traceparent: requester.traceparent,
       rankAt: rankAt(scheduledAt ?? createdAt, priority),
-      waitingReason: this.#waitingReasonOf(request.agent, agent),
+      waitingReason: waitingReasonInFleet(request.agent, waitingReasonHere(agent, this.#options), this.#options),
       participantIdentity: request.participantIdentity ?? null,
       region: request.region ?? null,
       oneAgentPerRoom: request.oneAgentPerRoom ?? null,
@@ -442,38 +444,9 @@ export class Dispatcher {
     };
   }
 
-  /**
-   * Why a dispatch could not start even with a slot free; null when only a slot is missing, or nothing. An agent that another
-   * instance takes jobs of waits for nothing but a slot there.
-   */
-  #waitingReasonOf(name: string, agent: AgentEntry | null): string | null {
-    const { isServedElsewhere, isHostedElsewhere } = this.#options;
-    const here = this.#waitingReasonHere(agent);
-    if (here === "agent_not_hosted") return isHostedElsewhere?.(name) ? null : here;
-    return here !== null && isServedElsewhere?.(name) ? null : here;
-  }
-
-  #waitingReasonHere(agent: AgentEntry | null): string | null {
-    if (!agent) return "agent_not_hosted";
-    if (agent.state === "broken") return "agent_broken";
-    if (agent.state === "loading") return "agent_loading";
-    if (!this.#options.health.isReachable) return "livekit_unreachable";
-    const refusal = this.#options.admission.refusalFor(agent.name);
-    return refusal !== null && isLastingRefusal(refusal) ? refusal : null;
-  }
-
   #change(actor: string, cause: string, at: Date): Change {
     return { changeId: crypto.randomUUID(), actor, cause, at };
   }
-}
-
-function participantProblem(
-  { placement = "direct", participantIdentity }: DispatchRequest,
-  jobType: JobType,
-): ParticipantProblem | null {
-  if (jobType === "room") return participantIdentity === undefined ? null : "unused";
-  if (placement === "livekit") return participantIdentity === undefined ? null : "chosen_by_livekit";
-  return participantIdentity === undefined ? "required" : null;
 }
 
 /** As it was asked for, so that another try has as long. */

@@ -11,19 +11,20 @@ import type { Database } from "../../db/client.ts";
 import { ANY_REGION } from "../../db/claim_scope.ts";
 import { claimDispatches, type ClaimedDispatch, type ClaimSlot, listClaimable } from "../../db/claims.ts";
 import { setWaitingReason } from "../../db/dispatches.ts";
-import { type Admission, isLastingRefusal, type Reservation } from "../capacity/admission.ts";
+import type { Admission, Reservation } from "../capacity/admission.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
-import type { AgentCatalog, AgentEntry } from "../runtime/agent_catalog.ts";
+import type { AgentCatalog } from "../runtime/agent_catalog.ts";
 import { findDispatch } from "../../db/dispatch_reads.ts";
 import { viewOfDispatch } from "./dispatch_view.ts";
 import { newDispatchView, newJobView } from "./new_views.ts";
 import type { JobStarter } from "./job_starter.ts";
 import type { RegionPreference } from "./region_preference.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
+import { waitingReasonHere, waitingReasonInFleet } from "./waiting_reason.ts";
 
 /** Dispatches that one statement claims at the most. */
 const CLAIM_BATCH = 20;
@@ -96,7 +97,7 @@ export class QueueClaimer implements Service {
     const free: { agent: string; count: number }[] = [];
     for (const agent of catalog.list()) {
       if (agent.state === "loading") continue;
-      const reason = this.#waitingReasonOf(agent);
+      const reason = waitingReasonHere(agent, this.#options);
       await this.#explain(agent.name, reason);
       const count = reason === null ? Math.min(admission.freeFor(agent.name), CLAIM_BATCH) : 0;
       if (count > 0) free.push({ agent: agent.name, count });
@@ -106,8 +107,8 @@ export class QueueClaimer implements Service {
 
   /** While there is a reason, also for what came to wait since; the end of one is told once. */
   async #explain(agent: string, here: string | null): Promise<void> {
-    const { database, isServedElsewhere } = this.#options;
-    const reason = here !== null && isServedElsewhere?.(agent) ? null : here;
+    const { database } = this.#options;
+    const reason = waitingReasonInFleet(agent, here, this.#options);
     if (reason === null && (this.#reasons.get(agent) ?? null) === null) return;
     await setWaitingReason(database, agent, reason);
     this.#tell(agent, reason);
@@ -122,15 +123,6 @@ export class QueueClaimer implements Service {
       const isWaiting = view.agent === agent && view.state === "queued" && view.placement === "direct";
       if (isWaiting && view.waitingReason !== reason) live.waits(reason);
     }
-  }
-
-  /** Why the agent's dispatches can't start here even when a job ends; null: they can. */
-  #waitingReasonOf({ state, name }: AgentEntry): string | null {
-    const { health, admission } = this.#options;
-    if (state === "broken") return "agent_broken";
-    if (!health.isReachable) return "livekit_unreachable";
-    const refusal = admission.refusalFor(name);
-    return refusal !== null && isLastingRefusal(refusal) ? refusal : null;
   }
 
   async #claim(free: readonly { agent: string; count: number }[]): Promise<number> {

@@ -3,7 +3,10 @@
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Writes one event per call; `with` binds fields (job, room, dispatch, trace ids) to every event of the returned logger. */
+/**
+ * Writes one event per call; `with` binds fields (job, room, dispatch, trace ids) to every event of the returned logger. An
+ * event whose `error` says `isTold` is written as debug: somebody has said it once, for all that follows from it.
+ */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -32,7 +35,8 @@ const OWN_NAMES: ReadonlySet<string> = new Set(["at", "level", "message"]);
 export function createLogger(options: LoggerOptions, bound: LogFields = {}): Logger {
   const write = options.write ?? writeToConsole;
   const now = options.now ?? (() => new Date());
-  function emit(level: LogLevel, message: string, fields: LogFields): void {
+  function emit(given: LogLevel, message: string, fields: LogFields): void {
+    const level = isTold(fields.error) ? "debug" : given;
     if (RANK[level] < RANK[options.level]) return;
     const event = { ...bound, ...fields };
     write(
@@ -51,6 +55,10 @@ export function createLogger(options: LoggerOptions, bound: LogFields = {}): Log
 
 /** A logger that drops everything; for tests and short-lived tools. */
 export const silentLogger: Logger = createLogger({ level: "error", format: "json", write: () => {} });
+
+function isTold(error: unknown): boolean {
+  return error instanceof Error && (error as { isTold?: unknown }).isTold === true;
+}
 
 function jsonLine(at: Date, level: LogLevel, message: string, fields: LogFields): string {
   const plain: Record<string, unknown> = { at: at.toISOString(), level, message };

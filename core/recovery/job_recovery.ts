@@ -42,6 +42,7 @@ interface Failed {
 }
 
 const CLEAR_LIMIT_MS = 500;
+const STATUS_FIRST_MS = 1_000;
 const FINAL: NextStep = { kind: "final" };
 
 export class JobRecovery {
@@ -105,16 +106,21 @@ export class JobRecovery {
       this.#options.stops.stop(agent, `${failure.kind}: ${failure.message}`, at);
     }
     if (action === "SKIP" || action === "TERMINATE") {
-      void this.#removeLost(plan, end);
+      if (isDead(end)) void this.#removeDead(plan);
       return FINAL;
     }
     await this.#clearRoom(plan, failed);
     return { kind: "retry", notBefore: decided.notBefore };
   }
 
-  /** LiveKit would show a dead agent for 20 s more. One whose entry threw leaves by itself. Never rejects. */
-  async #removeLost({ room, participantIdentity }: JobPlan, { endReason }: Failed["end"]): Promise<void> {
-    if (endReason === "entry_threw") return;
+  /** LiveKit would show it for 20 s more; but first it shall hear why the job failed, not that its agent has left. */
+  async #removeDead(plan: JobPlan): Promise<void> {
+    if (plan.livekit !== null) await new Promise((resolve) => setTimeout(resolve, STATUS_FIRST_MS));
+    await this.#remove(plan);
+  }
+
+  /** Never rejects. */
+  async #remove({ room, participantIdentity }: JobPlan): Promise<void> {
     const { api, logger } = this.#options;
     await api.removeParticipant(room, participantIdentity).catch((error) =>
       logger.warn("could not remove a lost agent from its room", { room, participantIdentity, error })
@@ -125,7 +131,8 @@ export class JobRecovery {
   async #clearRoom(plan: JobPlan, { end, hasJoined, at }: Failed): Promise<void> {
     const { api, losses, server } = this.#options;
     const { key: { jobId, dispatchId }, agent, room } = plan;
-    const removing = this.#removeLost(plan, end);
+    // An agent whose entry threw leaves by itself.
+    const removing = end.endReason === "entry_threw" ? Promise.resolve() : this.#remove(plan);
     const looking = lookIntoRoom(api, room, CLEAR_LIMIT_MS);
     await settlesWithin(removing, CLEAR_LIMIT_MS);
     const there = await looking;
@@ -134,4 +141,9 @@ export class JobRecovery {
     if (!wasHumanThere && !hasJoined) return;
     losses.lost({ dispatchId, jobId, agent, server, room, cause: end.failure.kind, wasHumanThere, lostAt: at });
   }
+}
+
+/** Its process is gone: nothing of it leaves the room by itself. */
+function isDead({ endReason, failure }: Failed["end"]): boolean {
+  return endReason === "process_gone" || failure.signal !== undefined || failure.exitCode !== undefined;
 }

@@ -55,6 +55,10 @@ function classifyRunning(facts: ExitFacts): Pick<JobFailure, "kind" | "message">
   if (killedFor === "pool_stopped") {
     return { kind: "shutdown_overrun", message: "Greenroom stopped before the agent had ended, and killed it" };
   }
+  // It called entry just as its time for that was over.
+  if (killedFor === "load_timeout" || killedFor === "enter_timeout") {
+    return { kind: "not_started", message: describeLoading(facts) };
+  }
   if (isOutOfMemory(facts)) {
     return { kind: "out_of_memory", message: "The agent's process ran out of JavaScript heap memory and aborted" };
   }

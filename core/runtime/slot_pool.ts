@@ -18,6 +18,7 @@ import { type LaneSnapshot, type PoolAgent, SlotLane } from "./slot_lane.ts";
 import { SlotProcess } from "./slot_process.ts";
 import { SpareChildren } from "./spare_children.ts";
 import { type ChildEnvironment, spawnChild } from "./spawn_child.ts";
+import { StartTurns } from "./start_turns.ts";
 import { memoryPressure, peakStarts, planWarmSlots, recentDemand } from "./warm_plan.ts";
 
 export type { LaneSnapshot, PoolAgent } from "./slot_lane.ts";
@@ -62,6 +63,8 @@ const PENDING_LIMIT_MS = 3_000;
 /** Processes that load at once to refill; one that takes longer than SLOW_LOAD_MS does not count any more. */
 const MAX_LOADING = 2;
 const SLOW_LOAD_MS = 2_000;
+/** Processes that load at once for jobs which wait for them. */
+const MAX_COLD_LOADING = Math.max(4, 2 * navigator.hardwareConcurrency);
 /** Between the starts of two spare processes. */
 const SPARE_EVERY_MS = 250;
 /** Between two looks at idle processes, at memory, and at demand that has gone. */
@@ -77,7 +80,7 @@ export class SlotPool {
   readonly #processes = new Set<SlotProcess>();
   readonly #spares: SpareChildren;
   readonly #review: ReturnType<typeof setInterval>;
-  #lastTurn: Promise<void> = Promise.resolve();
+  readonly #turns = new StartTurns(MAX_COLD_LOADING);
   #recent: RecentStart[] = [];
   #loading: { process: SlotProcess; sinceMs: number }[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -108,16 +111,9 @@ export class SlotPool {
     this.#refill();
   }
 
-  /**
-   * Resolves when `take` should be called: at once when a slot or a spare waits, else one caller after another, with a turn
-   * of the event loop between. Starting a process holds the loop, and the jobs of a burst that got a warm slot shall not
-   * wait for the processes of those that did not.
-   */
+  /** Resolves when `take` should be called: at once when a slot or a spare waits, else when a process may be started. */
   async turnToTake(agent: string): Promise<void> {
-    const lane = this.#lanes.get(agent);
-    if (lane === undefined || lane.room > 0 || (this.#spares.count > 0 && mayAdopt(lane.agent))) return;
-    this.#lastTurn = this.#lastTurn.then(() => new Promise((resolve) => setTimeout(resolve, 0)));
-    await this.#lastTurn;
+    if (this.#hasToStart(agent)) await this.#turns.wait(() => this.#hasToStart(agent));
   }
 
   /** A slot for one job of this agent, to be `run` or given back by `release`. Throws when there is no such agent. */
@@ -126,7 +122,7 @@ export class SlotPool {
     if (!lane) throw new Error(`Cannot take a slot: this instance has no agent "${agent}"`);
     if (this.#isStopped) throw new Error("Cannot take a slot: this instance is stopping");
     const nowMs = performance.now();
-    const process = lane.best() ?? this.#start(lane, true);
+    const process = lane.best() ?? this.#startForJob(lane);
     const slot = process.open();
     this.#loading = this.#loading.filter((each) => each.process !== process);
     lane.used(nowMs);
@@ -162,6 +158,7 @@ export class SlotPool {
   /** Ends every child: idle ones at once, running jobs as cancelled by "shutdown" within `graceMs`. Resolves when all are gone. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
+    this.#turns.stop();
     clearTimeout(this.#timer);
     clearInterval(this.#review);
     for (const process of this.#processes) {
@@ -175,11 +172,23 @@ export class SlotPool {
     await gone;
   }
 
+  #hasToStart(agent: string): boolean {
+    const lane = this.#lanes.get(agent);
+    return lane !== undefined && lane.room === 0 && (this.#spares.count === 0 || !mayAdopt(lane.agent));
+  }
+
+  #startForJob(lane: SlotLane): SlotProcess {
+    const process = this.#start(lane, true);
+    this.#turns.started(process);
+    return process;
+  }
+
   #start(lane: SlotLane, isCold: boolean): SlotProcess {
     const { settings, logger } = this.#options;
     const { agent } = lane;
     const jobsAtOnce = this.#jobsAtOnce(agent);
     const memoryLimitMb = agent.memoryLimitMb ?? settings.jobMemoryLimitMb;
+    const heapLimitMb = agent.heapLimitMb ?? settings.jobHeapLimitMb;
     const process = new SlotProcess({
       agent: agent.name,
       child: this.#child(agent, isCold),
@@ -189,6 +198,7 @@ export class SlotPool {
       jobsAtOnce,
       maxJobs: agent.isolation === "inline" ? Infinity : jobsAtOnce === 1 ? 1 : settings.processMaxJobs,
       memoryLimitBytes: memoryLimitMb === 0 ? null : memoryLimitMb * BYTES_PER_MB,
+      heapLimitBytes: heapLimitMb === 0 ? null : heapLimitMb * BYTES_PER_MB,
       maxGrowthBytes: settings.processMaxGrowthMb * BYTES_PER_MB,
     });
     this.#processes.add(process);
@@ -227,6 +237,7 @@ export class SlotPool {
   }
 
   #changed(lane: SlotLane, process: SlotProcess): void {
+    this.#turns.changed();
     for (const slot of process.slots) if (slot.hasEntered) lane.worked();
     for (const recent of this.#recent) {
       if (recent.slot.hasEntered) recent.enteredAtMs ??= performance.now();
@@ -237,6 +248,7 @@ export class SlotPool {
 
   #gone(lane: SlotLane, process: SlotProcess, failure: string | null): void {
     this.#processes.delete(process);
+    this.#turns.changed();
     const index = lane.processes.indexOf(process);
     if (index !== -1) lane.processes.splice(index, 1);
     if (failure !== null && !this.#isStopped) {

@@ -16,7 +16,7 @@ import { classifyExit, type KillCause } from "./classify_exit.ts";
 import { Deadline } from "./deadline.ts";
 import type { JobFailure } from "./job_end.ts";
 import { SNAPSHOT_LIMIT_MS } from "../telemetry/profile.ts";
-import { judgeMemory, type MemoryVerdict } from "./memory_verdict.ts";
+import { isStarvedOfMemory, judgeMemory, type MemoryVerdict } from "./memory_verdict.ts";
 import type { ChildMessage, ParentMessage } from "./messages.ts";
 import { isHalted, type ProcessStat, readProcessStat } from "./process_stat.ts";
 import { Slot, type SlotHost } from "./slot.ts";
@@ -43,6 +43,8 @@ export interface SlotProcessOptions {
   maxJobs?: number;
   /** Of one job; null: none. */
   memoryLimitBytes?: number | null;
+  /** Of V8's heap; null: V8's own. */
+  heapLimitBytes?: number | null;
   /** How much it may grow after it got warm before it takes no more jobs. */
   maxGrowthBytes?: number;
   now?: () => Date;
@@ -267,7 +269,7 @@ export class SlotProcess implements SlotHost {
     const next = nextLiveness(this.#liveness, { hasAnswered: !this.#child.owesPong, elapsedMs, cpuMs });
     this.#liveness = next.liveness;
     this.#child.ping();
-    if (next.isStuck && !isExcused && this.#killedFor === null) this.kill("unresponsive");
+    if (next.isStuck && !isExcused && this.#killedFor === null) this.#killStuck();
   }
 
   #note({ rssBytes, cpuMs }: ProcessStat): number {
@@ -278,8 +280,7 @@ export class SlotProcess implements SlotHost {
   }
 
   #weigh(rssBytes: number): void {
-    const { memoryLimitBytes = null } = this.#options;
-    const limitBytes = memoryLimitBytes === null ? null : memoryLimitBytes * Math.max(1, this.slots.size);
+    const limitBytes = this.#limitBytes();
     const verdict = judgeMemory(this.#memory, rssBytes, limitBytes);
     const hasRisen = this.#memory === "fine" && verdict !== "fine";
     this.#memory = verdict;
@@ -294,6 +295,24 @@ export class SlotProcess implements SlotHost {
     const jobs = [...this.slots].map(({ jobId }) => jobId);
     this.#logger.warn("an agent process uses much memory", { use, jobs });
     for (const slot of this.slots) slot.flag("memory_high", `The agent's process uses ${use} of memory`);
+  }
+
+  #killStuck(): void {
+    const { heapLimitBytes = null } = this.#options;
+    const [limitBytes, rssBytes] = [this.#limitBytes(), this.#rssBytes];
+    const isStarved = isStarvedOfMemory({ rssBytes, idleBytes: this.#rssBytesWhenWarm, limitBytes, heapLimitBytes });
+    if (!isStarved) return this.kill("unresponsive");
+    const limits = [
+      ...(limitBytes === null ? [] : [`${toMb(limitBytes)} MB of memory`]),
+      ...(heapLimitBytes === null ? [] : [`${toMb(heapLimitBytes)} MB of heap`]),
+    ].join(" and ");
+    const what = `answered no more while it used ${toMb(rssBytes)} MB (its limit: ${limits})`;
+    this.kill("memory_limit", `The agent's process ${what}, so it was killed`);
+  }
+
+  #limitBytes(): number | null {
+    const { memoryLimitBytes = null } = this.#options;
+    return memoryLimitBytes === null ? null : memoryLimitBytes * Math.max(1, this.slots.size);
   }
 
   #hasGrown(): boolean {

@@ -39,6 +39,8 @@ export interface FleetParts {
   regions: RegionPreference;
   /** Agents of all instances, and those of `known` that nobody hosts. */
   agents(known: readonly { name: string; error: string | null }[]): FleetAgent[];
+  /** The other instances for `fleet` events: without ages, so that what has not changed looks unchanged. */
+  others(): unknown[];
   services: readonly Service[];
 }
 
@@ -50,6 +52,11 @@ export function buildFleet({ config, database, instanceId, hosted, logger }: Fle
   return {
     ...{ notices, commands, directory, regions },
     agents: (known) => fleetAgents({ instanceId, hosted: hosted() }, directory.others(), known),
+    others: () =>
+      directory.others().map(({ agents, ...instance }) => ({
+        ...instance,
+        agents: agents.map(({ ageMs: _ageMs, ...agent }) => agent),
+      })),
     services: [notices, commands, directory],
   };
 }

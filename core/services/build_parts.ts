@@ -418,7 +418,9 @@ export function buildParts(sources: PartsSources): Parts {
     onTrouble: () => livekitHealth.suspect(),
   });
   const watched = { instanceId, admission, control, pool, workers, livekitHealth };
-  const fleetUpdates: FleetUpdates = new FleetUpdates({ hub, snapshot: () => fleetSnapshot(watched), logger });
+  const snapshot = () => ({ ...fleetSnapshot(watched), others: fleet.others() });
+  const fleetUpdates: FleetUpdates = new FleetUpdates({ hub, snapshot, logger });
+  fleet.directory.onRead(() => fleetUpdates.touch());
   const sampler = new Sampler({
     ...{ database, instanceId, jobMetrics, logger },
     slots: () => admission.snapshot(),

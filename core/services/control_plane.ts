@@ -119,9 +119,8 @@ export class ControlPlane {
       }),
       catalog.load(),
     ]);
-    const databaseWatch = new DatabaseWatch({ database, logger });
+    const databaseWatch = new DatabaseWatch({ database, silenceMs: this.#config.databaseSilenceMs, logger });
     this.#databaseWatch = databaseWatch;
-    await this.#supervisor.add(databaseWatch);
     const presence = new InstancePresence({
       database,
       instanceId: this.instanceId,
@@ -300,6 +299,8 @@ export class ControlPlane {
         parts.fleetLogs,
         ...parts.recovery.services,
         ...parts.outages.services,
+        // Last: a start is not cut short by a database that is slow just then.
+        ...(this.#databaseWatch ? [this.#databaseWatch] : []),
         ...parts.bulk.services,
       ]
     ) {

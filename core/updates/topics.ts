@@ -3,7 +3,8 @@
  *
  *   dispatches      `dispatch`: a dispatch as GET /api/v1/dispatches/{id} shows it, without its metadata, at every change
  *   dispatch:<id>   `stage`, `state`, `log`, `end` of one dispatch
- *   fleet           `fleet`: slots, workers and LiveKit as this instance sees them, at most twice a second
+ *   fleet           `fleet`: slots, workers and LiveKit as this instance sees them, and what the others last said of theirs, at
+ *                   most twice a second
  *   load            `load`: the newest sample, every 5 s
  *   rooms           `rooms`: the rooms of the LiveKit server have changed; a hint, GET /api/v1/rooms has them
  *   counts          `counts`: the figures beside the navigation

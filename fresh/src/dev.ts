@@ -3,10 +3,11 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type App, type ListenOptions, serve, setBuild } from "./app.ts";
 import { type Build, readSnapshot } from "./build.ts";
+import { bundleForBrowser } from "./builder/browser_modules.ts";
 import { Bundler } from "./builder/bundler.ts";
 import { DevServer } from "./builder/dev_server.ts";
-import { makePlan } from "./builder/plan.ts";
 import { findProjectFiles } from "./builder/project_files.ts";
+import { makeSnapshot } from "./builder/snapshot.ts";
 import { updateBuild } from "./builder/write_build.ts";
 import { reportUnhandled } from "./context.ts";
 
@@ -81,8 +82,9 @@ export class Builder {
 
   async #buildInMemory(mode: Mode): Promise<Build> {
     await using bundler = new Bundler();
-    const files = findProjectFiles(this.#options);
-    const { snapshot } = await makePlan({ ...this.#options, mode }, files, bundler);
+    const options = { ...this.#options, mode };
+    const files = findProjectFiles(options);
+    const snapshot = makeSnapshot(options, files, await bundleForBrowser(options, files, bundler));
     const modules = [...files.routes, ...files.islands];
     const loaded = await Promise.all(modules.map((file) => import(pathToFileURL(file).href)));
     return readSnapshot(snapshot, loaded, this.#options.root);

@@ -21,8 +21,8 @@ import type { State } from "./define.ts";
 import { readText } from "./input.ts";
 import { problem } from "./problem.ts";
 
-export const CSRF_HEADER = "x-greenroom-csrf";
-export const CSRF_FIELD = "csrf";
+const CSRF_HEADER = "x-greenroom-csrf";
+const CSRF_FIELD = "csrf";
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 /** Paths that ask for nothing private; probes call them under any name. */
 const PROBE_PATHS = new Set(["/health", "/ready"]);

@@ -5,7 +5,7 @@ import { DISPATCH_STATES, JOB_STATES } from "../../db/schema/states.ts";
 import { isPlainText } from "../../core/dispatch/dispatch_request.ts";
 import { encodeCursor } from "../../db/page.ts";
 
-export const MAX_PAGE_SIZE = 200;
+const MAX_PAGE_SIZE = 200;
 const DEFAULT_PAGE_SIZE = 50;
 
 const page = {

@@ -327,11 +327,17 @@ export function openapiDocument(version: string) {
           "200": json(keyViewSchema, "It is revoked."),
         }, { requestParams: { path: id } }),
       },
-      "/api/v1/agents": { get: operation("Agents and their slots", { "200": pageOf(anything, "All agents.") }) },
+      "/api/v1/agents": {
+        get: operation("Agents of the fleet, with their figures on each instance", {
+          "200": pageOf(anything, "All agents. Of other instances: as they last said, `ageMs` ago; null: unknown."),
+        }),
+      },
       "/api/v1/workers": {
         get: operation("Worker connections", { "200": pageOf(anything, "All workers of this instance.") }),
       },
-      "/api/v1/instances": { get: operation("Instances", { "200": pageOf(anything, "All instances, newest first.") }) },
+      "/api/v1/instances": {
+        get: operation("Instances", { "200": pageOf(anything, "All, newest first, with their agents.") }),
+      },
       "/health": {
         get: operation("Whether the process lives", { "200": json(anything, "It does.") }, { security: [] }),
       },

@@ -11,7 +11,7 @@ const MAX_ATTRIBUTES = 32;
 const MAX_EXTRA_BYTES = 4_096;
 const MIN_TTL_SECONDS = 10;
 const MAX_TTL_SECONDS = 86_400;
-export const DEFAULT_TTL_SECONDS = 3_600;
+const DEFAULT_TTL_SECONDS = 3_600;
 
 /** Whoever joins with an agent's identity throws the agent out, and is taken for it. */
 const AGENT_IDENTITY_PREFIX = "agent-";

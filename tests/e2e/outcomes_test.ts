@@ -127,7 +127,7 @@ Deno.test("a job that never connects, or never says that it is ready, is flagged
     assert.equal(flagged.jobs[0].stages.connectedAt !== null, connect);
     await greenroom.call("DELETE", `/api/v1/dispatches/${body.id}`);
     const { job } = await endedOf(body.id);
-    assert.deepEqual([job.state, job.flags.at(-1)], ["cancelled", flag]);
+    assert.deepEqual([job.state, job.flags.includes(flag)], ["cancelled", true]);
     assert.ok((await logsOf(job.id)).some((line) => /within 0.5 s/.test(line)));
   }
 });

@@ -94,6 +94,8 @@ export class Greenroom implements AsyncDisposable {
         GREENROOM_LOG_FORMAT: "json",
         GREENROOM_LOG_LEVEL: "debug",
         PORT: "0",
+        // A busy machine makes a database silent for a moment; tests of outages say otherwise.
+        GREENROOM_DATABASE_SILENCE_MS: "5000",
         ...(agentsDir === null ? {} : { GREENROOM_AGENTS_DIR: agentsDir }),
         ...await livekitEnv(options.livekit),
         ...options.env,

@@ -2,10 +2,10 @@
 import type { Plugin } from "esbuild";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BuildFile } from "../build.ts";
+import type { BuildFile, Snapshot } from "../build.ts";
 import type { BuildOptions } from "../dev.ts";
 import type { Bundler } from "./bundler.ts";
-import { hashOf, urlPath } from "./project_files.ts";
+import { hashOf, type ProjectFiles, urlPath } from "./project_files.ts";
 
 const CHUNK_PREFIX = "/_fresh/js/";
 const SOURCE_DIR = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -13,8 +13,20 @@ const CLIENT_FILE = join(SOURCE_DIR, "client", "boot.ts");
 const nameOf = (path: string) => path.replace(/\.\w+$/, "").replace(/\W+/g, "_");
 const urlOf = (output: string) => CHUNK_PREFIX + basename(output);
 
-export async function bundleForBrowser(options: BuildOptions, islands: string[], bundler: Bundler) {
-  const { root, islandDir, mode, target, sourceMap } = options;
+export interface BrowserBundle extends Pick<Snapshot, "client" | "imports" | "islands"> {
+  chunks: BuildFile[];
+  /** Source files outside node_modules, by their path from the root. */
+  inputs: string[];
+}
+
+export async function bundleForBrowser(
+  { root, islandDir, mode, target, sourceMap }: BuildOptions,
+  { routes, islands }: ProjectFiles,
+  bundler: Bundler,
+): Promise<BrowserBundle> {
+  // Routes that are plain TypeScript cannot render a page, and an API needs no browser code.
+  const hasPages = islands.length > 0 || routes.some((path) => /\.[tj]sx$/.test(path));
+  if (!hasPages) return { chunks: [], client: null, islands: [], imports: {}, inputs: [] };
   const { outputFiles, metafile } = await bundler.bundle({
     absWorkingDir: root,
     entryPoints: [
@@ -45,7 +57,6 @@ export async function bundleForBrowser(options: BuildOptions, islands: string[],
     client: urlBySource.get(CLIENT_FILE)!,
     islands: islands.map((file) => urlBySource.get(file)!),
     imports: Object.fromEntries(outputs.map(({ url, statics }) => [url, statics])),
-    /** Source files outside node_modules, by their path from the root. */
     inputs: Object.keys(metafile.inputs).filter((path) => !path.includes("node_modules/")),
   };
 }

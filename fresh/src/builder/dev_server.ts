@@ -1,7 +1,7 @@
 /**
- * The development server. Whenever a file changes in the folders of routes, islands, static files and what they import,
- * all is built anew (what did not change is kept by esbuild) and takes the place of the last build; then open pages load
- * again. The app goes on meanwhile: what its entry imports is loaded once and keeps its state, so a change of that takes a
+ * The development server. Whenever something changes in the folders of routes, islands, static files and what they import,
+ * they are built anew (the browser's half only if it may have changed) and take the place of the last build; then open
+ * pages load again, or only their styles. The app goes on meanwhile: what its entry imports is loaded once and keeps its state, so a change of that takes a
  * restart (`deno run --watch`). A change that does not build or load is printed, and shown in place of every page until
  * one does; other requests are answered by the last build that did.
  */
@@ -14,11 +14,12 @@ import { type App, type AppHandler, setBuild } from "../app.ts";
 import { readSnapshot } from "../build.ts";
 import { reportUnhandled } from "../context.ts";
 import type { BuildOptions } from "../dev.ts";
+import { type BrowserBundle, bundleForBrowser } from "./browser_modules.ts";
 import { Bundler } from "./bundler.ts";
 import { LiveReload } from "./live_reload.ts";
-import { makePlan, type Plan } from "./plan.ts";
 import { findProjectFiles, hashOf } from "./project_files.ts";
 import { ServerModuleLoader } from "./server_modules.ts";
+import { makeSnapshot } from "./snapshot.ts";
 
 /** Writes that follow each other so fast are one change. */
 const SETTLE_MS = 20;
@@ -35,7 +36,7 @@ export class DevServer<State> {
   #answer: AppHandler | null = null;
   #problem: string | null = null;
   /** The browser's half of the last build; null when that failed. */
-  #plan: Plan | null = null;
+  #bundle: BrowserBundle | null = null;
   /** What the last build was made from: absolute paths. */
   #inputs = { browser: new Set<string>(), server: new Set<string>() };
   /** Since the last build. */
@@ -85,7 +86,7 @@ export class DevServer<State> {
       const { errors, message, stack } = error as Partial<BuildFailure>;
       this.#problem = (errors === undefined ? stack : message) ?? String(error);
       reportUnhandled(this.#problem);
-      this.#plan = null;
+      this.#bundle = null;
       for (const { location } of errors ?? []) if (location) this.#inputs.server.add(this.#located(location.file));
       this.#liveReload.announce({ pages: `${START_ID}.${hashOf(this.#problem)}`, styles: "" });
     }
@@ -94,16 +95,17 @@ export class DevServer<State> {
 
   async #rebuild(): Promise<void> {
     const files = findProjectFiles(this.#options);
-    const planning = this.#isServerChange() ? this.#plan : makePlan(this.#options, files, this.#browserBundler);
+    const changed = [...this.#changed];
     this.#changed.clear();
+    const kept = changed.length > 0 && changed.every((path) => this.#isOfServer(path)) ? this.#bundle : null;
+    const bundling = kept ?? bundleForBrowser(this.#options, files, this.#browserBundler);
     const loading = this.#loader.load([...files.routes, ...files.islands], this.#serverBundler);
-    await Promise.allSettled([planning, loading]);
-    const plan = await planning;
+    await Promise.allSettled([bundling, loading]);
+    const bundle = this.#bundle = await bundling;
     const { modules, hash, inputs } = await loading;
-    this.#plan = plan;
+    const snapshot = makeSnapshot(this.#options, files, bundle);
     const located = (paths: string[]) => new Set(paths.map((path) => this.#located(path)));
-    this.#inputs = { browser: located(plan!.inputs), server: located(inputs) };
-    const { snapshot } = plan!;
+    this.#inputs = { browser: located(bundle.inputs), server: located(inputs) };
     const [styles = [], others = []] = [true, false].map((isStyle) =>
       snapshot.files.filter(({ path }) => path.endsWith(".css") === isStyle).map(({ path, hash }) => path + hash)
     );
@@ -119,11 +121,11 @@ export class DevServer<State> {
     this.#answer = this.#app.handler();
   }
 
-  /** All that changed are files that the browser's half was not made from, and that are there as before. */
-  #isServerChange(): boolean {
+  /** A static file, or one that the browser's half was not made from and that is there as before. */
+  #isOfServer(path: string): boolean {
     const { browser, server } = this.#inputs;
-    return this.#plan !== null && this.#changed.size > 0 &&
-      [...this.#changed].every((path) => server.has(path) && !browser.has(path) && existsSync(path));
+    if (path.startsWith(join(this.#options.staticDir, "/"))) return true;
+    return server.has(path) && !browser.has(path) && existsSync(path);
   }
 
   #located(path: string): string {

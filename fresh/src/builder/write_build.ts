@@ -6,10 +6,12 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Snapshot } from "../build.ts";
 import type { BuildOptions } from "../dev.ts";
+import { bundleForBrowser } from "./browser_modules.ts";
 import { Bundler } from "./bundler.ts";
-import { makePlan, type Plan } from "./plan.ts";
 import { findProjectFiles, hashOf, listFiles, urlPath } from "./project_files.ts";
+import { makeSnapshot } from "./snapshot.ts";
 
 const BUILDER_DIR = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -22,7 +24,8 @@ export async function updateBuild(options: BuildOptions): Promise<void> {
   if (isCurrent(options)) return;
   await using bundler = new Bundler();
   const files = findProjectFiles(options);
-  writeBuild(await makePlan(options, files, bundler), [...files.routes, ...files.islands], options);
+  const bundle = await bundleForBrowser(options, files, bundler);
+  writeBuild(makeSnapshot(options, files, bundle), [...files.routes, ...files.islands], bundle.inputs, options);
 }
 
 function isCurrent(options: BuildOptions): boolean {
@@ -48,7 +51,7 @@ function hashInputs(inputs: string[], options: BuildOptions): string {
   return hashOf(JSON.stringify([options, routes, islands, read, contents]).replaceAll(root, ""));
 }
 
-function writeBuild({ snapshot, inputs }: Plan, modules: string[], options: BuildOptions): void {
+function writeBuild(snapshot: Snapshot, modules: string[], inputs: string[], options: BuildOptions): void {
   const { outDir, root, serverEntry } = options;
   const write = (name: string, text: string) => Deno.writeTextFileSync(join(outDir, name), text);
   write("build.json", "");

@@ -15,7 +15,7 @@ Deno.test.afterAll(async () => await postgres?.[Symbol.asyncDispose]());
 
 async function withWatch(work: (watch: DatabaseWatch, database: Database) => Promise<void>): Promise<void> {
   const database = postgres.open();
-  const watch = new DatabaseWatch({ database, logger: silentLogger });
+  const watch = new DatabaseWatch({ database, silenceMs: 600, logger: silentLogger });
   const ending = new AbortController();
   await watch.look();
   const running = watch.run(ending.signal);
@@ -80,4 +80,16 @@ Deno.test("DatabaseWatch does not call the database away when only its own conne
     await watch.look();
     assert.equal(watch.awaySince, null);
   });
+});
+
+Deno.test("DatabaseWatch does not call the database away when this process stood still", async () => {
+  const database = postgres.open();
+  const watch = new DatabaseWatch({ database, silenceMs: 600, logger: silentLogger });
+  await watch.look();
+  const looking = watch.look();
+  const stillUntil = performance.now() + 1_500;
+  while (performance.now() < stillUntil);
+  await looking;
+  assert.equal(watch.awaySince, null);
+  await database.close();
 });

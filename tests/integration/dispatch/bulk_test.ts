@@ -25,7 +25,7 @@ let postgres: TestPostgres;
 let test: TestDatabase;
 let instance: DispatchFixture;
 let operations: BulkOperations;
-let runners: { stop(): Promise<void>; wake(): void }[] = [];
+const runners: { stop(): Promise<void>; wake(): void }[] = [];
 
 Deno.test.beforeAll(async () => {
   postgres = await startTestPostgres();

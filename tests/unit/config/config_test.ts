@@ -98,6 +98,7 @@ const EXAMPLES: Record<SettingName, { good: [string, unknown][]; bad: string[] }
   maxWaiters: range(1, 100_000),
   maxLogLinesPerJob: range(0, 1_000_000),
   maxSseClients: range(1, 100_000),
+  databaseSilenceMs: range(100, 60_000),
   databaseAwayMs: range(100, 60_000),
   spoolMaxBytes: range(65_536, 10_737_418_240),
   retentionDays: range(1, 3_650),

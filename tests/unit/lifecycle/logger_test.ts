@@ -106,3 +106,10 @@ Deno.test("a logger cuts long texts, lists and objects", () => {
   assert.match(last().long, /… \(1000000 characters\)$/);
   assert.ok((lines[0]?.line.length ?? Infinity) < 10_000);
 });
+
+Deno.test("a logger writes an event as debug when its error has been told already", () => {
+  const { logger, lines } = listening();
+  logger.error("x", { error: Object.assign(new Error("away"), { isTold: true }) });
+  logger.error("x", { error: new Error("broken") });
+  assert.deepEqual(lines.map(({ level }) => level), ["debug", "error"]);
+});

@@ -27,6 +27,8 @@ Deno.test("classifyExit tells exit, signal, out of memory, stuck and overrun apa
   assert.equal(kinds({ signal: "SIGKILL", killedFor: "unresponsive" }), "unresponsive");
   assert.equal(kinds({ signal: "SIGKILL", killedFor: "shutdown_overrun" }), "shutdown_overrun");
   assert.equal(kinds({ signal: "SIGKILL", killedFor: "pool_stopped" }), "shutdown_overrun");
+  assert.equal(kinds({ signal: "SIGKILL", killedFor: "enter_timeout" }), "not_started");
+  assert.equal(kinds({ signal: "SIGKILL", killedFor: "load_timeout" }), "not_started");
 });
 
 Deno.test("classifyExit says not_started with the most telling reason when entry had not been called", () => {
