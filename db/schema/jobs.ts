@@ -57,7 +57,9 @@ export const jobs = pgTable("jobs", {
   index("jobs_state").on(t.state, t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
   index("jobs_agent").on(t.agent, t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
   index("jobs_room").on(t.room, t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
-  index("jobs_failed").on(t.endedAt.desc().nullsFirst(), t.failureFingerprint).where(sql`${t.state} = 'failed'`),
+  index("jobs_failed").on(t.endedAt.desc().nullsFirst(), t.failureFingerprint, t.failureKind, t.agent).where(
+    sql`${t.state} = 'failed'`,
+  ),
   index("jobs_created").on(t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
   check("jobs_ended", sql`(${t.state} in ('succeeded', 'failed', 'cancelled')) = (${t.endedAt} is not null)`),
   check("jobs_failure", sql`${t.state} <> 'failed' or ${t.failureKind} is not null`),

@@ -1,1 +1,0 @@
-CREATE INDEX "dispatches_agent" ON "dispatches" USING btree ("agent","created_at" DESC NULLS FIRST,"id" DESC NULLS FIRST);
