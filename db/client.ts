@@ -34,6 +34,10 @@ export interface Database {
    * limit of one statement. A slow read ends in an error, and waits for other reads only: the work keeps its connections.
    */
   readonly reads: Database;
+  /** When a statement was answered last, by `performance.now()`; -Infinity before the first. */
+  readonly answeredAtMs: number;
+  /** A statement has been answered just now (called by those of db/statement.ts). */
+  noteAnswer(): void;
   /**
    * The database is known to be away: statements without an answer are given up now, and new ones fail at once with this
    * problem, until `open`. Whether a statement that was given up took effect is not known. `dedicated` is not concerned.
@@ -65,6 +69,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
   let pool = connectPool();
   let shutFor: DatabaseProblem | null = null;
+  let answeredAtMs = -Infinity;
   const openPool = () => {
     if (shutFor !== null) throw new DatabaseError(shutFor);
     return pool;
@@ -78,6 +83,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     get reads(): Database {
       return reads ?? this;
+    },
+    get answeredAtMs() {
+      return Math.max(answeredAtMs, reads?.answeredAtMs ?? -Infinity);
+    },
+    noteAnswer() {
+      answeredAtMs = performance.now();
     },
     shut(problem) {
       reads?.shut(problem);

@@ -35,7 +35,9 @@ const dialect = new PgDialect();
  */
 export async function rows<Row extends Record<string, unknown>>(database: Database, statement: SQL): Promise<Row[]> {
   const { sql: text, params } = dialect.sqlToQuery(statement);
-  return await database.sql.unsafe<Row[]>(text, params as never[], { prepare: true });
+  const found = await database.sql.unsafe<Row[]>(text, params as never[], { prepare: true });
+  database.noteAnswer();
+  return found;
 }
 
 /**
@@ -47,7 +49,9 @@ export async function plannedRows<Row extends Record<string, unknown>>(
   statement: SQL,
 ): Promise<Row[]> {
   const { sql: text, params } = dialect.sqlToQuery(statement);
-  return await database.sql.unsafe<Row[]>(text, params as never[], { prepare: false });
+  const found = await database.sql.unsafe<Row[]>(text, params as never[], { prepare: false });
+  database.noteAnswer();
+  return found;
 }
 
 /** Like `rows`, for telemetry: the commit does not wait for the disk, so a crash may lose the last second of it. */
@@ -61,6 +65,7 @@ export async function looseRows<Row extends Record<string, unknown>>(
     await transaction.unsafe("set local synchronous_commit to off", [], { prepare: true });
     found = [...await transaction.unsafe<Row[]>(text, params as never[], { prepare: true })];
   });
+  database.noteAnswer();
   return found;
 }
 
@@ -80,6 +85,7 @@ export async function rowsUnderLock<Row extends Record<string, unknown>>(
     await transaction.unsafe(take, [String(STATEMENT_LOCKS), lock], { prepare: true });
     found = [...await transaction.unsafe<Row[]>(text, params as never[], { prepare: true })];
   });
+  database.noteAnswer();
   return found;
 }
 

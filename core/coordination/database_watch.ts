@@ -10,7 +10,8 @@
  * - Away: the pool is shut (db/client.ts): statements on their way are given up and new ones fail at once, so that requests
  *   get their 503 and changes of jobs go to the spool. Every AWAY_EVERY_MS a new connection is tried; its first answer
  *   opens the pool again.
- * - This process standing still is no sign: a probe whose timer fired late is waited for once more.
+ * - This process standing still is no sign: a probe whose timer fired late is waited for once more. Nor is a probe that is
+ *   late while other statements are answered: then the machine is busy.
  */
 import type { Database } from "../../db/client.ts";
 import { databaseAway, type DatabaseProblem } from "../../db/database_error.ts";
@@ -40,7 +41,7 @@ const SILENT: DatabaseProblem = {
 };
 
 export interface DatabaseWatchOptions {
-  database: Pick<Database, "dedicated" | "shut" | "open" | "warm">;
+  database: Pick<Database, "dedicated" | "shut" | "open" | "warm" | "answeredAtMs">;
   /** Silence that means away. */
   silenceMs: number;
   logger: Logger;
@@ -118,10 +119,16 @@ export class DatabaseWatch implements Service {
         this.#slowestMs = Math.max(roundTripMs, MEMORY * this.#slowestMs);
         return await answer;
       }
-      if (performance.now() - waitedFromMs < limitMs + LATE_MS) break;
+      const stoodStill = performance.now() - waitedFromMs >= limitMs + LATE_MS;
+      if (!stoodStill && !this.#answersOthers(limitMs)) break;
     }
     this.#probe.drop();
-    return SILENT;
+    return this.#answersOthers(limitMs) ? null : SILENT;
+  }
+
+  /** Whether some statement was answered within this time. */
+  #answersOthers(withinMs: number): boolean {
+    return performance.now() - this.#options.database.answeredAtMs < withinMs;
   }
 
   #isAway(cause: DatabaseProblem): void {

@@ -255,7 +255,9 @@ Deno.test("the program is killed while the database is away: its next start repl
     await assertRefused(greenroom, "nobody");
     assert.equal((await greenroom.call("DELETE", `/api/v1/dispatches/${cancelled.id}`)).status, 202);
     Deno.kill(killed.pid, "SIGKILL");
-    await eventually(async () => (await greenroom.get("/health")).spooledChanges >= 2, { what: "the spool" });
+    const recordedEnds = () => greenroom.events.filter(({ message }) => message === "job ended").length;
+    await eventually(() => recordedEnds() === 2, { what: "both ends in the spool" });
+    assert.ok((await greenroom.get("/health")).spooledChanges >= 2);
     await greenroom.kill();
     await postgres.start();
     await using again = await Greenroom.start(settings);

@@ -93,3 +93,26 @@ Deno.test("DatabaseWatch does not call the database away when this process stood
   assert.equal(watch.awaySince, null);
   await database.close();
 });
+
+Deno.test("DatabaseWatch does not call a database away that answers other statements while its probe waits", async () => {
+  let probes = 0;
+  const answer = () => ++probes === 1 ? Promise.resolve([]) : new Promise(() => {});
+  const probed = Object.assign(answer, { end: () => Promise.resolve() });
+  const watch = new DatabaseWatch({
+    database: {
+      dedicated: () => probed as unknown as ReturnType<Database["dedicated"]>,
+      get answeredAtMs() {
+        return performance.now();
+      },
+      shut: () => assert.fail("the pool was shut"),
+      open: () => {},
+      warm: () => Promise.resolve(),
+    },
+    silenceMs: 20,
+    logger: silentLogger,
+  });
+  await watch.look();
+  await watch.look();
+  assert.equal(probes, 2);
+  assert.equal(watch.awaySince, null);
+});
