@@ -1,9 +1,9 @@
 /**
  * Takes requests for agents in rooms and keeps them.
  *
- * A request is checked (agent known, within the rate limits, metadata valid), then stored in ONE statement: placed at once when a slot is free
- * here and nothing waits before it, else queued for `QueueClaimer`; or handed to LiveKit's server (`placement: livekit`).
- * Only what is committed is started. What is refused is not stored.
+ * A request is checked (agent known, within the rate limits, metadata valid), then stored in ONE statement: placed at once
+ * when a slot is free here and nothing waits before it, else queued for `QueueClaimer`; or handed to LiveKit's server
+ * (`placement: livekit`). Only what is committed is started. What is refused is not stored.
  */
 import type { PriorityRequest } from "../agent/hooks.ts";
 import { participantIdentityOf } from "../agent/participant_identity.ts";
@@ -11,7 +11,6 @@ import { ANY_REGION } from "../../db/claim_scope.ts";
 import type { Database } from "../../db/client.ts";
 import {
   endWaitingDispatch,
-  findLiveDispatchInRoom,
   type IdempotencyKey,
   insertPlacedDispatch,
   insertQueuedDispatch,
@@ -19,9 +18,8 @@ import {
   type OnceKey,
   type RuleMatch,
 } from "../../db/dispatches.ts";
-import { type DispatchRow, findDispatch, findDispatchByIdempotencyKey } from "../../db/dispatch_reads.ts";
+import { type DispatchRow, findDispatch } from "../../db/dispatch_reads.ts";
 import { isFinalDispatchState } from "../../db/lifecycle.ts";
-import { isRuleDone } from "../../db/rules.ts";
 import type { Change } from "../../db/statement.ts";
 import type { OneAgentPerRoom, Origin, Priority } from "../../db/schema/states.ts";
 import type { Admission, Reservation } from "../capacity/admission.ts";
@@ -40,6 +38,7 @@ import type { JobStarter } from "./job_starter.ts";
 import type { LiveDispatch, LiveDispatches, WaitOutcome } from "./live_dispatches.ts";
 import type { LivekitPlacement } from "./livekit_placement.ts";
 import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
+import { explainNotStored } from "./not_stored.ts";
 import { participantProblem } from "./participant_problem.ts";
 import { priorityOf, rankAt } from "./priority.ts";
 import type { RegionPreference } from "./region_preference.ts";
@@ -258,7 +257,7 @@ export class Dispatcher {
     } finally {
       if (!isQueued) this.#options.live.forgetIfIdle(dispatch.id);
     }
-    if (!isQueued) return await this.#explainNotStored(accepted, dispatch);
+    if (!isQueued) return await explainNotStored(this.#options, accepted, dispatch);
     queued.requested();
     if (dispatch.placement === "livekit") this.#options.placement.place(queued);
     else this.#wakeQueue(accepted, isOurs);
@@ -326,53 +325,12 @@ export class Dispatcher {
     }
   }
 
-  /**
-   * Nothing was written: the idempotency key is in use, the rule has acted on this or is gone, the agent is in the room, or
-   * the queue is full.
-   */
-  async #explainNotStored(
-    { request, idempotency }: Accepted,
-    dispatch: NewDispatch,
-  ): Promise<{ ok: true; live: LiveDispatch; isNew: false } | { ok: false; refusal: DispatchRefusal }> {
-    const { database, queueCapacity } = this.#options;
-    if (idempotency && "ruleId" in idempotency) {
-      const { ruleId } = idempotency;
-      if (await isRuleDone(database, idempotency)) return refused({ code: "rule_done", ruleId });
-      const there = dispatch.isAlone ? await findLiveDispatchInRoom(database, dispatch) : null;
-      if (there !== null) return refused({ code: "agent_in_room", agent: request.agent, dispatchId: there });
-      return refused({ code: "queue_full", agent: request.agent, capacity: queueCapacity, retryAfterSeconds: 5 });
-    }
-    const taken = idempotency ? await findDispatchByIdempotencyKey(database, idempotency.key) : null;
-    if (!taken) {
-      const there = dispatch.oneAgentPerRoom ? await findLiveDispatchInRoom(database, dispatch) : null;
-      if (there !== null && dispatch.oneAgentPerRoom === "reuse") return await this.#reuse(there);
-      if (there !== null) return refused({ code: "agent_in_room", agent: request.agent, dispatchId: there });
-      return refused({ code: "queue_full", agent: request.agent, capacity: queueCapacity, retryAfterSeconds: 5 });
-    }
-    if (taken.bodyHash !== idempotency?.bodyHash) {
-      return refused({ code: "idempotency_key_reused", dispatchId: taken.dispatchId });
-    }
-    return await this.#reuse(taken.dispatchId);
-  }
-
   /** A start that is far ahead is left to the claimer's poll. `isOurs` false: another region has a little time to take it. */
   #wakeQueue({ schedule: { scheduledAt }, createdAt }: Accepted, isOurs: boolean): void {
     const { regions, wakeQueueAt } = this.#options;
     if (!isOurs && regions) wakeQueueAt?.(new Date(createdAt.getTime() + regions.scope.regionGraceMs));
     if (scheduledAt === null) return this.#options.wakeQueue();
     if (scheduledAt.getTime() - createdAt.getTime() <= MAX_WAKE_AHEAD_MS) this.#options.wakeQueueAt?.(scheduledAt);
-  }
-
-  /** The present state of one that is there already. */
-  async #reuse(
-    id: string,
-  ): Promise<{ ok: true; live: LiveDispatch; isNew: false } | { ok: false; refusal: DispatchRefusal }> {
-    const { database, live } = this.#options;
-    const known = live.find(id);
-    if (known) return { ok: true, live: known, isNew: false };
-    const found = await findDispatch(database, id);
-    if (!found) return refused({ code: "not_found", dispatchId: id });
-    return { ok: true, live: live.track(viewOfDispatch(found)), isNew: false };
   }
 
   async #wait(live: LiveDispatch, { wait, waitMs, onWaitTimeout }: WaitFor): Promise<WaitOutcome> {

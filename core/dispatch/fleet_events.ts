@@ -6,8 +6,8 @@
  * - Nothing is read while nobody listens. What this instance knows first (its own jobs, what is kept live here) is told from
  *   memory, never from here.
  * - A notice may come before the commit that it tells of: an id is looked at again RETRIES times. Notices may be lost or
- *   switched off: every POLL_MS (NOTIFIED_POLL_MS) the changes of the last WINDOW_MS are read (a window with overlap, because commits do not
- *   come in the order of their times), and what is listened to or known to be running.
+ *   switched off: every POLL_MS (NOTIFIED_POLL_MS) the changes of the last WINDOW_MS are read (a window with overlap,
+ *   because commits do not come in the order of their times), and what is listened to or known to be running.
  * - Each dispatch is told when it differs from what was told last, so reading one twice says nothing twice.
  */
 import type { Database } from "../../db/client.ts";
