@@ -74,6 +74,32 @@ export async function startTestPostgres(
   };
 }
 
+/** For a whole test file: one server, and a fresh database for each of its tests, there while the test runs. */
+export function databaseForEachTest(): Pick<TestDatabase, "database" | "connection"> {
+  let server: TestPostgres | null = null;
+  let test: TestDatabase | null = null;
+  Deno.test.beforeAll(async () => {
+    server = await startTestPostgres();
+  });
+  Deno.test.afterAll(async () => await server?.stop());
+  Deno.test.beforeEach(async () => {
+    test = await server?.createTestDatabase() ?? null;
+  });
+  Deno.test.afterEach(async () => await test?.drop());
+  const current = (): TestDatabase => {
+    if (!test) throw new Error("The database is there while a test runs");
+    return test;
+  };
+  return {
+    get database() {
+      return current().database;
+    },
+    get connection() {
+      return current().connection;
+    },
+  };
+}
+
 /**
  * A temporary directory; on a disk in memory when there is one with room for some hundred databases, because creating a
  * database is mostly creating files.

@@ -7,21 +7,11 @@ import type { HostedAgent } from "../../../db/instance_agents.ts";
 import { insertQueuedDispatch } from "../../../db/dispatches.ts";
 import { insertInstance, setInstanceIntake, setInstanceState } from "../../../db/instances.ts";
 import { rows } from "../../../db/statement.ts";
-import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
+import { databaseForEachTest } from "../../support/postgres.ts";
 
 const HOUR_MS = 3_600_000;
 
-let server: TestPostgres;
-let test: TestDatabase;
-
-Deno.test.beforeAll(async () => {
-  server = await startTestPostgres();
-});
-Deno.test.afterAll(() => server.stop());
-Deno.test.beforeEach(async () => {
-  test = await server.createTestDatabase();
-});
-Deno.test.afterEach(() => test.drop());
+const test = databaseForEachTest();
 
 function hosted(agent: string, fields: Partial<HostedAgent> = {}): HostedAgent {
   return {

@@ -12,19 +12,9 @@ import { insertInstance } from "../../../db/instances.ts";
 import { InstanceSession, lookAtOthers } from "../../../db/session_lock.ts";
 import { rows } from "../../../db/statement.ts";
 import { eventually } from "../../support/eventually.ts";
-import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
+import { databaseForEachTest } from "../../support/postgres.ts";
 
-let server: TestPostgres;
-let test: TestDatabase;
-
-Deno.test.beforeAll(async () => {
-  server = await startTestPostgres();
-});
-Deno.test.afterAll(() => server.stop());
-Deno.test.beforeEach(async () => {
-  test = await server.createTestDatabase();
-});
-Deno.test.afterEach(() => test.drop());
+const test = databaseForEachTest();
 
 const ME = uuidv7();
 

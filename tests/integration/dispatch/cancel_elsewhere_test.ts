@@ -3,21 +3,11 @@ import type { CommandResult } from "../../../core/coordination/fleet_commands.ts
 import { CancelElsewhere } from "../../../core/dispatch/cancel_elsewhere.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
 import { type DispatchFixture, dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
-import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
+import { databaseForEachTest } from "../../support/postgres.ts";
 
 const UNKNOWN = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-let server: TestPostgres;
-let test: TestDatabase;
-
-Deno.test.beforeAll(async () => {
-  server = await startTestPostgres();
-});
-Deno.test.afterAll(() => server.stop());
-Deno.test.beforeEach(async () => {
-  test = await server.createTestDatabase();
-});
-Deno.test.afterEach(() => test.drop());
+const test = databaseForEachTest();
 
 /** A dispatch that another instance runs, and an instance that is to cancel it; `answer` is what asking the other brings. */
 async function scene(answer: (owner: DispatchFixture, dispatchId: string) => Promise<CommandResult>) {

@@ -11,19 +11,9 @@ import { insertJobLogs } from "../../../db/job_logs.ts";
 import { applyJobChanges, type JobChange } from "../../../db/job_changes.ts";
 import { type DispatchFixture, dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
 import { eventually } from "../../support/eventually.ts";
-import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
+import { databaseForEachTest } from "../../support/postgres.ts";
 
-let server: TestPostgres;
-let test: TestDatabase;
-
-Deno.test.beforeAll(async () => {
-  server = await startTestPostgres();
-});
-Deno.test.afterAll(() => server.stop());
-Deno.test.beforeEach(async () => {
-  test = await server.createTestDatabase();
-});
-Deno.test.afterEach(() => test.drop());
+const test = databaseForEachTest();
 
 const END = {
   state: "succeeded",

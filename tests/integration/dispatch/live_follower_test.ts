@@ -6,19 +6,9 @@ import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
 import { applyJobChanges } from "../../../db/job_changes.ts";
 import { type DispatchFixture, dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
-import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
+import { databaseForEachTest } from "../../support/postgres.ts";
 
-let server: TestPostgres;
-let test: TestDatabase;
-
-Deno.test.beforeAll(async () => {
-  server = await startTestPostgres();
-});
-Deno.test.afterAll(() => server.stop());
-Deno.test.beforeEach(async () => {
-  test = await server.createTestDatabase();
-});
-Deno.test.afterEach(() => test.drop());
+const test = databaseForEachTest();
 
 /** Another instance has taken the dispatch; here it is only waited for. */
 async function followed(other: DispatchFixture) {

@@ -11,18 +11,9 @@ import type { AgentCatalog } from "../../../core/runtime/agent_catalog.ts";
 import { nearestNames } from "../../../core/runtime/nearest_names.ts";
 import { listRuleMatches, pruneRuleMatches } from "../../../db/rules.ts";
 import { agentEntry, dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
-import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
+import { databaseForEachTest } from "../../support/postgres.ts";
 
-let server: TestPostgres;
-let test: TestDatabase;
-Deno.test.beforeAll(async () => {
-  server = await startTestPostgres();
-});
-Deno.test.afterAll(() => server.stop());
-Deno.test.beforeEach(async () => {
-  test = await server.createTestDatabase();
-});
-Deno.test.afterEach(() => test.drop());
+const test = databaseForEachTest();
 
 const AGENTS = [
   agentEntry("echo"),

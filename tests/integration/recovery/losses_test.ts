@@ -2,19 +2,9 @@ import assert from "node:assert/strict";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
 import { endLoss, giveUpLoss, insertLoss, listLosses, type NewLoss, summarizeLosses } from "../../../db/losses.ts";
 import { placeJobs } from "../../support/placed_jobs.ts";
-import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
+import { databaseForEachTest } from "../../support/postgres.ts";
 
-let server: TestPostgres;
-let test: TestDatabase;
-
-Deno.test.beforeAll(async () => {
-  server = await startTestPostgres();
-});
-Deno.test.afterAll(() => server.stop());
-Deno.test.beforeEach(async () => {
-  test = await server.createTestDatabase();
-});
-Deno.test.afterEach(() => test.drop());
+const test = databaseForEachTest();
 
 const LOST_AT = new Date("2026-11-22T12:00:00.000Z");
 const later = (ms: number) => new Date(LOST_AT.getTime() + ms);
