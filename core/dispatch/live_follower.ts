@@ -7,6 +7,7 @@ import type { Database } from "../../db/client.ts";
 import { listDispatchesById } from "../../db/dispatch_reads.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
+import { runEvery } from "../lifecycle/run_every.ts";
 import type { Service } from "../lifecycle/service.ts";
 import { type DispatchView, viewOfDispatch } from "./dispatch_view.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
@@ -41,14 +42,8 @@ export class LiveFollower implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await this.look();
-      } catch (error) {
-        this.#options.logger.debug("dispatches could not be followed", { error });
-      }
-      await this.#alarm.wait(LOOK_EVERY_MS, signal);
-    }
+    const onError = (error: unknown) => this.#options.logger.debug("dispatches could not be followed", { error });
+    await runEvery({ everyMs: LOOK_EVERY_MS, alarm: this.#alarm, signal, task: () => this.look(), onError });
   }
 
   /** One look. Throws what the database throws. */

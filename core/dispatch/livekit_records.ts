@@ -14,6 +14,7 @@ import { findDispatch } from "../../db/dispatch_reads.ts";
 import { listReruns, type RunningRerun } from "../../db/reruns.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
+import { runEvery } from "../lifecycle/run_every.ts";
 import type { Service } from "../lifecycle/service.ts";
 import type { ServerApi } from "../livekit/server_api.ts";
 import type { JobRunner } from "../runtime/job_runner.ts";
@@ -54,14 +55,10 @@ export class LivekitRecords implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await this.lookOnce();
-      } catch (error) {
-        this.#options.logger.warn("could not look at LiveKit's dispatches; trying again", { error });
-      }
-      await this.#alarm.wait(this.#options.lookEveryMs ?? LOOK_EVERY_MS, signal);
-    }
+    const { lookEveryMs: everyMs = LOOK_EVERY_MS, logger } = this.#options;
+    const task = () => this.lookOnce();
+    const onError = (error: unknown) => logger.warn("could not look at LiveKit's dispatches; trying again", { error });
+    await runEvery({ everyMs, alarm: this.#alarm, signal, task, onError });
   }
 
   /** One look; returns how many were ended. Throws when database or LiveKit can't be asked. */

@@ -1,9 +1,13 @@
-/** Runs `task` again and again, `everyMs` apart, until `signal` aborts; a failure goes to `onError` and never ends the loop. */
-import { abortableWait } from "./supervisor.ts";
+import { Alarm } from "./alarm.ts";
 
+/**
+ * Runs `task` again and again, `everyMs` apart or as soon as `alarm` rings, until `signal` aborts; a failure goes to
+ * `onError` and never ends the loop.
+ */
 export async function runEvery(
-  { everyMs, signal, task, onError }: {
+  { everyMs, signal, task, onError, alarm = new Alarm() }: {
     everyMs: number;
+    alarm?: Alarm;
     signal: AbortSignal;
     task: () => Promise<unknown> | void;
     onError: (error: unknown) => void;
@@ -15,6 +19,6 @@ export async function runEvery(
     } catch (error) {
       onError(error);
     }
-    await abortableWait(everyMs, signal);
+    await alarm.wait(everyMs, signal);
   }
 }

@@ -13,6 +13,7 @@ import type { Database } from "../../db/client.ts";
 import { listServingJobs, noteHumansSeen, type ServingJob } from "../../db/silent_rooms.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
+import { runEvery } from "../lifecycle/run_every.ts";
 import type { Service } from "../lifecycle/service.ts";
 import type { JobFailure } from "../runtime/job_end.ts";
 import type { LossRecorder } from "./loss_recorder.ts";
@@ -65,16 +66,15 @@ export class SilentRooms implements Service {
 
   async run(signal: AbortSignal): Promise<void> {
     const { isLeader, isSpooling, logger } = this.#options;
-    while (!signal.aborted) {
-      try {
-        if (isLeader() && !isSpooling()) await this.look();
-        else this.#suspected.clear();
-      } catch (error) {
-        this.#suspected.clear();
-        logger.warn("could not look for silent rooms; trying again", { error });
-      }
-      await this.#alarm.wait(LOOK_EVERY_MS, signal);
-    }
+    const task = async () => {
+      if (isLeader() && !isSpooling()) await this.look();
+      else this.#suspected.clear();
+    };
+    const onError = (error: unknown) => {
+      this.#suspected.clear();
+      logger.warn("could not look for silent rooms; trying again", { error });
+    };
+    await runEvery({ everyMs: LOOK_EVERY_MS, alarm: this.#alarm, signal, task, onError });
   }
 
   /** One look at all rooms with jobs. Throws what the database throws. */
