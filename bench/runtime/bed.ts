@@ -38,7 +38,7 @@ const ENDED = ["succeeded", "failed", "cancelled"];
 let rooms = 0;
 export const nextRoom = (): string => `runtime-${++rooms}`;
 
-/** Jobs are not run again after a failure, and warm slots don't grow with demand: both would change what the next sample meets. */
+/** Nothing is run again, stopped by the breaker or kept warm by demand: that would change what the next sample meets. */
 export async function withGreenroom<T>(
   livekit: TestLivekit,
   spareProcesses: number,
@@ -50,6 +50,7 @@ export async function withGreenroom<T>(
       GREENROOM_AGENTS_DIR: new URL("./agents", import.meta.url).pathname,
       GREENROOM_LOG_LEVEL: "info",
       GREENROOM_RECOVERY_MAX_ATTEMPTS: "1",
+      GREENROOM_BREAKER_THRESHOLD: "0",
       GREENROOM_MAX_WARM_SLOTS: "2",
       MAX_CONCURRENT_JOBS: String(MAX_JOBS),
       GREENROOM_SPARE_PROCESSES: String(spareProcesses),

@@ -23,6 +23,7 @@ export async function measureStorms(): Promise<Measured> {
       // The jobs have no room to join: they end soon, and are not run again into the next storm.
       GREENROOM_CONNECT_TIMEOUT_MS: "1000",
       GREENROOM_RECOVERY_MAX_ATTEMPTS: "1",
+      GREENROOM_BREAKER_THRESHOLD: "0",
     },
   });
   try {

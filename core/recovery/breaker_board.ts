@@ -38,7 +38,15 @@ export interface BreakerBoardOptions {
 const POLL_MS = 1_000;
 export const SERVED_AFTER_MS = 10_000;
 /** Failures that say nothing about the agent's own health. */
-const NOT_ITS_FAULT: readonly string[] = ["connection_lost", "instance_lost", "deadline_exceeded", "shutdown_overrun"];
+const NOT_ITS_FAULT: readonly string[] = [
+  "connection_lost",
+  "instance_lost",
+  "deadline_exceeded",
+  "shutdown_overrun",
+  "stage_timed_out_connected",
+];
+/** Of its error: what was handed in is wrong, or something out there can't be reached (a room that can't be joined, too). */
+const NO_CRASHES: readonly (string | undefined)[] = ["validation", "network"];
 const MAX_REASON_CHARS = 500;
 
 export class BreakerBoard implements Service {
@@ -85,7 +93,7 @@ export class BreakerBoard implements Service {
     if (end.outcome === "succeeded" || hasServed) return this.#set(agent, afterService(breaker));
     if (this.#policy.threshold === 0 || end.outcome !== "failed") return;
     const { kind, class: failureClass, message } = end.failure;
-    if (NOT_ITS_FAULT.includes(kind) || failureClass === "validation") return;
+    if (NOT_ITS_FAULT.includes(kind) || NO_CRASHES.includes(failureClass)) return;
     const [reason = kind] = `${kind}: ${message}`.slice(0, MAX_REASON_CHARS).split("\n");
     this.#set(agent, afterCrash(breaker, reason, this.#policy, at));
   }

@@ -94,9 +94,15 @@ Deno.test("A try that crashes opens the breaker for twice as long", async () => 
 Deno.test("What is not the agent's fault, or comes after a while of service, is no crash", async () => {
   const board = boardOf();
   await crash(board, threshold, CRASH, SERVED_AFTER_MS);
-  for (const kind of ["connection_lost", "instance_lost", "deadline_exceeded"] as const) {
+  for (const kind of ["connection_lost", "instance_lost", "deadline_exceeded", "stage_timed_out_connected"] as const) {
     await crash(board, threshold, { ...CRASH, failure: { kind, message: "" } } as JobEnd);
   }
+  const notReached = {
+    kind: "exception",
+    message: "ConnectError: the room can't be joined",
+    class: "network",
+  } as const;
+  await crash(board, threshold, { ...CRASH, failure: notReached });
   await crash(board, threshold, { outcome: "cancelled", endReason: "cancelled" });
   assert.deepEqual([board.of("shaky").failures, boardOf(0).mayStart("shaky")], [0, Infinity]);
   const never = boardOf(0);
