@@ -86,7 +86,7 @@ export class Greenroom implements AsyncDisposable {
     const dataDir = options.dataDir ?? await makeDataDir();
     const agentsDir = options.agents ? await makeAgentsFolder(options.agents) : null;
     const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", "main.ts"],
+      args: ["run", "-A", "--no-check", "--v8-flags=--max-semi-space-size=8", "main.ts"],
       cwd: ROOT,
       env: {
         GREENROOM_DATA_DIR: dataDir,
