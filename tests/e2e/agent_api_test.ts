@@ -6,7 +6,10 @@ import type { RoomParticipant } from "../support/room_participant.ts";
 
 let greenroom: Greenroom;
 Deno.test.beforeAll(async () => {
-  greenroom = await Greenroom.start({ agents: ["toolbox"], env: { GREENROOM_MAX_CHECKPOINT_BYTES: "10000" } });
+  greenroom = await Greenroom.start({
+    agents: ["toolbox", "hushed"],
+    env: { GREENROOM_MAX_CHECKPOINT_BYTES: "10000" },
+  });
 });
 Deno.test.afterAll(() => greenroom?.stop());
 
@@ -53,6 +56,15 @@ Deno.test("an agent has the identity, name and attributes that it gives itself, 
     ...{ id: jobId, dispatchId, attempt: 1, agent: "toolbox", room: "presents" },
     ...{ participantIdentity: identity, type: "room", participant: null },
   });
+});
+
+Deno.test("an agent that may neither send data nor change itself is announced as ready all the same", async () => {
+  await using guest = await greenroom.human("hushed");
+  const { body } = await greenroom.dispatch({ agent: "hushed", room: "hushed" });
+  const { identity, attributes } = await guest.seesAttribute("greenroom.ready");
+  assert.deepEqual([identity, attributes["greenroom.dispatch"]], [body.jobs[0].participantIdentity, body.id]);
+  const { text } = await guest.nextData("greenroom.ready");
+  assert.deepEqual(JSON.parse(text), { dispatchId: body.id, jobId: body.jobs[0].id, attempt: 1 });
 });
 
 Deno.test("ctx.api lists, reads, changes and removes participants and writes the room's metadata, of its own room only", async () => {

@@ -23,9 +23,10 @@ Deno.test.afterAll(async () => {
   await livekit?.stop();
 });
 
-Deno.test("a job stuck before connected or ready is ended with the stage and what to look at, and tried again", async () => {
+Deno.test("a job stuck before connected or ready is ended with what to look at, and tried again; who waits there stays", async () => {
   for (const stage of ["connected", "ready"]) {
     const room = `stuck-${stage}`;
+    await using _caller = await greenroom.human(room, "caller");
     const asked = { agent: "lingers", room, metadata: { connect: stage === "ready" } };
     const { status, body } = await greenroom.dispatch(asked, "wait=ready&waitMs=30000");
     assert.deepEqual([status, body.dispatch.state], [502, "failed"]);
@@ -37,7 +38,7 @@ Deno.test("a job stuck before connected or ready is ended with the stage and wha
     for (const job of jobs) {
       assert.deepEqual([job.failure.kind, job.failure.remedy, job.stages.readyAt], [kind, failure.remedy, null]);
     }
-    assert.deepEqual((await livekit.api.listParticipants(room)).map(({ identity }) => identity), []);
+    assert.deepEqual((await livekit.api.listParticipants(room)).map(({ identity }) => identity), ["caller"]);
     const page = await fetch(`${greenroom.url}/dispatches/${body.dispatch.id}`, { headers: greenroom.authorization });
     assert.match(await page.text(), new RegExp(`${kind}[\\s\\S]*Remedy`));
   }

@@ -64,9 +64,11 @@ export class AgentJob {
     const { job, agent, channel, output, connectTimeoutMs } = options;
     this.#callbacks = new ShutdownCallbacks(output);
     this.#tracer = new ChildTracer({ job, send: (message) => channel.send(message), log: output });
+    this.#requests = new ControlRequests({ jobId: job.jobId, channel });
     this.session = new RoomSession({
       job,
       permissions: agent.options.permissions ?? {},
+      api: roomApi(this.#requests),
       connectTimeoutMs,
       signal: this.#abort.signal,
       log: output,
@@ -85,7 +87,6 @@ export class AgentJob {
     });
     const signal = this.#abort.signal;
     const send = channel.send.bind(channel);
-    this.#requests = new ControlRequests({ jobId: job.jobId, channel });
     this.#links = new JobLinks({ requests: this.#requests, signal, log: output });
     this.#participants = new ParticipantEntries({ room: this.session.room, signal, log: output, isAbort });
     this.#metrics = new AuthorMetrics(job.jobId, send, output);

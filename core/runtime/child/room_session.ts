@@ -12,6 +12,7 @@ import { DisconnectReason, ParticipantKind, type RemoteParticipant, Room, type R
 import type { AgentPermissions } from "../../agent/define_agent.ts";
 import { JobEndedError } from "../../agent/errors.ts";
 import type { ConnectOptions, EndedReason, JobLog, ParticipantFilter } from "../../agent/job_context.ts";
+import type { RoomApi } from "../../agent/room_api.ts";
 import type { JobStart } from "../messages.ts";
 import { ParticipantWatch } from "./participant_watch.ts";
 import { RoomFence } from "./room_fence.ts";
@@ -27,6 +28,8 @@ export type LostReason = Extract<
 export interface RoomSessionOptions {
   job: JobStart;
   permissions: AgentPermissions;
+  /** The server API, for what the agent's own permissions don't allow. */
+  api: Pick<RoomApi, "updateParticipant" | "sendData">;
   connectTimeoutMs: number;
   /** Aborts when the job ends; its reason is a JobEndedError. */
   signal: AbortSignal;
@@ -145,33 +148,38 @@ export class RoomSession {
     this.#options.onLost(lostReasonOf(reason), `Disconnected from the room: ${name}`);
   }
 
+  /** Without the permission LiveKit would take them and do nothing (livekit.md 7b), so the server API sets them. */
   #setAttributes(more: Record<string, string> = {}): void {
-    const { job, permissions } = this.#options;
-    if (permissions.canUpdateOwnMetadata === false) return;
+    const { job, permissions, api } = this.#options;
+    const attributes = {
+      "greenroom.dispatch": job.dispatchId,
+      "greenroom.attempt": String(job.attempt),
+      ...(job.triggeringParticipant === undefined ? {} : { "greenroom.for": job.triggeringParticipant }),
+      ...(this.#readyAt === null ? {} : { "greenroom.ready": this.#readyAt }),
+      ...more,
+    };
     this.#record(
       "Setting attributes failed",
-      this.room.localParticipant?.setAttributes({
-        "greenroom.dispatch": job.dispatchId,
-        "greenroom.attempt": String(job.attempt),
-        ...(job.triggeringParticipant === undefined ? {} : { "greenroom.for": job.triggeringParticipant }),
-        ...(this.#readyAt === null ? {} : { "greenroom.ready": this.#readyAt }),
-        ...more,
-      }),
+      permissions.canUpdateOwnMetadata === false
+        ? api.updateParticipant(job.participantIdentity, { attributes })
+        : this.room.localParticipant?.setAttributes(attributes),
     );
   }
 
   #announceReady(): void {
-    const { job, permissions } = this.#options;
-    if (permissions.canPublishData === false) return;
-    const packet = JSON.stringify({ dispatchId: job.dispatchId, jobId: job.jobId, attempt: job.attempt });
+    const { job, permissions, api } = this.#options;
+    const told = JSON.stringify({ dispatchId: job.dispatchId, jobId: job.jobId, attempt: job.attempt });
+    const packet = new TextEncoder().encode(told);
     this.#record(
       "Announcing readiness failed",
-      this.room.localParticipant?.publishData(new TextEncoder().encode(packet), { reliable: true, topic: READY_TOPIC }),
+      permissions.canPublishData === false
+        ? api.sendData(packet, { topic: READY_TOPIC })
+        : this.room.localParticipant?.publishData(packet, { reliable: true, topic: READY_TOPIC }),
     );
   }
 
   /** Waits for nobody: readiness must not be late because of its announcement. */
-  #record(failure: string, work: Promise<void> | undefined): void {
+  #record(failure: string, work: Promise<unknown> | undefined): void {
     work?.catch((error) => {
       if (!this.#options.signal.aborted && !this.#isLeaving) this.#options.log.warn(failure, { error });
     });
