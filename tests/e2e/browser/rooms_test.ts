@@ -9,6 +9,7 @@ import {
   signIn,
   withPage,
 } from "../../support/browser.ts";
+import { eventually } from "../../support/eventually.ts";
 import { Greenroom } from "../../support/greenroom.ts";
 import { startTestLivekit, type TestLivekit } from "../../support/livekit.ts";
 
@@ -102,7 +103,11 @@ Deno.test("Without JavaScript the rooms are read, and a viewer is offered no dis
   const viewer = await signIn(browser, greenroom.url, made.key);
   await using _carol = await greenroom.human("read-room", "carol");
   await onPage("/rooms", async (page) => {
-    await rowOf(page, "read-room").getByText("no agent asked for").waitFor();
+    // The rooms shown may be a moment old, and this page does not change by itself.
+    await eventually(async () => {
+      await page.reload();
+      return await rowOf(page, "read-room").getByText("no agent asked for").isVisible();
+    }, { what: "the room on the page" });
     equal(await page.getByRole("main").getByRole("link", { name: /dispatch/i }).count(), 0);
   }, { storageState: viewer, javaScriptEnabled: false });
 });
