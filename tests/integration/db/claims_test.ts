@@ -158,6 +158,7 @@ Deno.test("looking and claiming read the queues by their indexes, however long t
         return [];
       },
     },
+    noteAnswer: () => {},
   } as unknown as Database;
   await listClaimable(explained, [{ agent: "a1", count: 5 }, { agent: "a2", count: 5 }], WEST, 10);
   await claimDispatches(explained, INSTANCE, [...slots(5, "a1"), ...slots(5, "a2")], WEST, change());
