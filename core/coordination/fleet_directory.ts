@@ -1,7 +1,7 @@
 /**
  * What each instance hosts, and how much room it has: each writes its own rows and reads the others'.
  *
- *   something changed here ──SETTLE_MS──▶ rows written ──notice "fleet"──▶ the others read
+ *   something changed here ──SETTLE_MS──▶ rows written ──notice "fleet"──▶ the others read       (alone: SETTLE_ALONE_MS)
  *   nothing changed ──────── EVERY_MS ──▶ rows written (their age proves that they are true), the others' read
  *
  * What an instance has not repeated for STALE_MS is unknown: it is still listed, with its age, but counts for nothing. The
@@ -53,6 +53,8 @@ export interface OtherInstance {
 
 const EVERY_MS = 2_000;
 const SETTLE_MS = 100;
+/** Without another instance nobody waits to hear of changes. */
+const SETTLE_ALONE_MS = 1_000;
 const PRUNE_EVERY_MS = 600_000;
 /** Four rounds missed; as long as the lease of an instance. */
 export const STALE_MS = 8_000;
@@ -66,6 +68,7 @@ export class FleetDirectory implements Service {
   #rows: readonly InstanceAgentRow[] = [];
   #readAtMs = 0;
   #pruneAtMs = -Infinity;
+  #explainedAtMs = -Infinity;
   /** What was last told to the others, without the figures that change with every job. */
   #told = "";
 
@@ -140,10 +143,10 @@ export class FleetDirectory implements Service {
     const stopListening = notices.on((topic) => topic === "fleet" && this.#alarm.ring());
     while (!signal.aborted) {
       await this.#alarm.wait(EVERY_MS, signal);
-      await abortableWait(SETTLE_MS, signal);
+      await abortableWait(this.hasOthers() ? SETTLE_MS : SETTLE_ALONE_MS, signal);
       if (signal.aborted) break;
       try {
-        await this.refresh();
+        await this.refresh(this.#nowMs() - this.#explainedAtMs >= EVERY_MS);
       } catch (error) {
         this.#failed(error);
       }
@@ -151,15 +154,21 @@ export class FleetDirectory implements Service {
     stopListening();
   }
 
-  /** One round: tells and reads. Throws what the database throws. */
-  async refresh(): Promise<void> {
+  /**
+   * One round: tells, explains why dispatches wait unless not asked to (that reads all that wait, so not after each
+   * change), and reads. Throws what the database throws.
+   */
+  async refresh(explains = true): Promise<void> {
     const { database, instanceId, hosted, notices } = this.#options;
     const own = hosted();
     await writeInstanceAgents(database, instanceId, own);
     const told = JSON.stringify(own.map(({ used: _, free: _free, warm: _warm, ...lasting }) => lasting));
     if (told !== this.#told) notices.tell("fleet");
     this.#told = told;
-    await explainUnhosted(database, STALE_MS);
+    if (explains) {
+      await explainUnhosted(database, STALE_MS);
+      this.#explainedAtMs = this.#nowMs();
+    }
     await this.#prune();
     const rows = await listOtherInstanceAgents(database, instanceId);
     this.#readAtMs = this.#nowMs();

@@ -9,6 +9,7 @@ import type { PriorityRequest } from "../agent/hooks.ts";
 import { participantIdentityOf } from "../agent/participant_identity.ts";
 import { ANY_REGION } from "../../db/claim_scope.ts";
 import type { Database } from "../../db/client.ts";
+import { describeDatabaseError } from "../../db/database_error.ts";
 import {
   endWaitingDispatch,
   type IdempotencyKey,
@@ -252,7 +253,7 @@ export class Dispatcher {
     try {
       isQueued = await insertQueuedDispatch(database, dispatch, queueCapacity, change, accepted.idempotency);
     } catch (error) {
-      this.#options.unconfirmed?.add(dispatch.id, accepted.idempotency);
+      this.#storingFailed(dispatch.id, accepted.idempotency, error);
       throw error;
     } finally {
       if (!isQueued) this.#options.live.forgetIfIdle(dispatch.id);
@@ -320,9 +321,15 @@ export class Dispatcher {
     } catch (error) {
       reservation.release();
       this.#options.live.forgetIfIdle(dispatch.id);
-      this.#options.unconfirmed?.add(dispatch.id, idempotency);
+      this.#storingFailed(dispatch.id, idempotency, error);
       throw error;
     }
+  }
+
+  /** A statement that was not even sent, because the database is known to be away, has stored nothing. */
+  #storingFailed(dispatchId: string, once: OnceKey | null, error: unknown): void {
+    const wasSent = describeDatabaseError(error).code !== "away";
+    if (wasSent) this.#options.unconfirmed?.add(dispatchId, once);
   }
 
   /** A start that is far ahead is left to the claimer's poll. `isOurs` false: another region has a little time to take it. */

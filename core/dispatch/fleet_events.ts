@@ -8,7 +8,8 @@
  * - A notice may come before the commit that it tells of: an id is looked at again RETRIES times. Notices may be lost or
  *   switched off: every POLL_MS (NOTIFIED_POLL_MS) the changes of the last WINDOW_MS are read (a window with overlap,
  *   because commits do not come in the order of their times), and what is listened to or known to be running.
- * - Each dispatch is told when it differs from what was told last, so reading one twice says nothing twice.
+ * - Each dispatch is told when it differs from what was told last, so reading one twice says nothing twice. What was told
+ *   while a read was under way is newer than what the read gives: that one is passed over, and read again.
  */
 import type { Database } from "../../db/client.ts";
 import { listDispatchesById } from "../../db/dispatch_reads.ts";
@@ -115,10 +116,12 @@ export class FleetEvents implements Service {
     if (isPoll) this.#nextPollAtMs = nowMs + (isNotified ? NOTIFIED_POLL_MS : POLL_MS);
     const wanted = await this.#wanted(isPoll);
     if (wanted.length === 0) return;
+    const before = new Map(wanted.map((id) => [id, this.#known.get(id)]));
     for (const row of await listDispatchesById(database, wanted)) {
       const view = viewOfDispatch(row);
       const isOurs = view.jobs.at(-1)?.instanceId === instanceId || isLive(view.id);
-      if (isOurs || this.#tell(view)) this.#pending.delete(view.id);
+      const isPassed = this.#known.get(view.id) !== before.get(view.id);
+      if (isOurs || (!isPassed && this.#tell(view))) this.#pending.delete(view.id);
     }
   }
 

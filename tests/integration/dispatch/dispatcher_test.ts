@@ -115,6 +115,18 @@ for (const isFull of [false, true]) {
     }));
 }
 
+Deno.test("what was not sent, because the database is known to be away, is not looked for when it is back", async () => {
+  const unconfirmed: string[] = [];
+  const instance = dispatchFixture(test.database, { unconfirmed: { add: (id) => void unconfirmed.push(id) } });
+  test.database.shut({ code: "away", message: "It is away.", remedy: "Wait." });
+  await assert.rejects(ask(instance));
+  test.database.open();
+  assert.ok((await ask(instance)).ok);
+  await rows(test.database, sql`alter table jobs add constraint refuse_all check (false) not valid`);
+  await assert.rejects(ask(instance));
+  assert.equal(unconfirmed.length, 1, "only what was sent");
+});
+
 Deno.test("a statement that the database refuses frees its slot", async () => {
   const instance = dispatchFixture(test.database);
   await rows(test.database, sql`alter table jobs add constraint refuse_all check (false) not valid`);

@@ -114,6 +114,22 @@ Deno.test("FleetEvents reads what a notice names at once, also when the notice c
   await running;
 });
 
+Deno.test("FleetEvents passes over a read that is older than what was told while it was under way", async () => {
+  const { id } = await elsewhere();
+  const { events, heard } = listening([dispatchTopic(id)], { isNotified: false });
+  const placed = viewOfDispatch((await findDispatch(test.database, id))!);
+  events.shown(placed);
+  let looking: Promise<void> | undefined;
+  await test.database.sql.begin(async (hold) => {
+    await hold`lock table dispatches in access exclusive mode`;
+    looking = events.look(LATER_MS);
+    await eventually(async () => (await hold`select 1 from pg_locks where not granted`).length > 0);
+    events.heard({ ...placed, state: "running", stages: { ...placed.stages, enteredAt: placed.stages.assignedAt } });
+  });
+  await looking;
+  assert.deepEqual(heard, []);
+});
+
 Deno.test("FleetEvents says nothing of what is kept live here, and reads nothing while nobody listens", async () => {
   const { id } = await elsewhere();
   const kept = listening(["dispatches", dispatchTopic(id)], { live: [id] });
