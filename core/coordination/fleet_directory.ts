@@ -3,6 +3,7 @@
  *
  *   something changed here ──SETTLE_MS──▶ rows written ──notice "fleet"──▶ the others read       (alone: SETTLE_ALONE_MS)
  *   nothing changed ──────── EVERY_MS ──▶ rows written (their age proves that they are true), the others' read
+ *   notice "fleet" ─────────────────────▶ the others' read at once, alone until then or not
  *
  * What an instance has not repeated for STALE_MS is unknown: it is still listed, with its age, but counts for nothing. The
  * directory decides nothing by itself: claims are guarded in the database, so a wrong picture costs a wait, never a job.
@@ -19,7 +20,6 @@ import {
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
-import { abortableWait } from "../lifecycle/supervisor.ts";
 import type { Notices } from "./notices.ts";
 
 export interface FleetDirectoryOptions {
@@ -64,6 +64,8 @@ export class FleetDirectory implements Service {
   readonly #options: FleetDirectoryOptions;
   readonly #nowMs: () => number;
   readonly #alarm = new Alarm();
+  /** Another instance has told something: ends the settling. */
+  readonly #noticed = new Alarm();
   readonly #listeners = new Set<() => void>();
   #rows: readonly InstanceAgentRow[] = [];
   #readAtMs = 0;
@@ -140,10 +142,14 @@ export class FleetDirectory implements Service {
 
   async run(signal: AbortSignal): Promise<void> {
     const { notices } = this.#options;
-    const stopListening = notices.on((topic) => topic === "fleet" && this.#alarm.ring());
+    const stopListening = notices.on((topic) => {
+      if (topic !== "fleet") return;
+      this.#noticed.ring();
+      this.#alarm.ring();
+    });
     while (!signal.aborted) {
       await this.#alarm.wait(EVERY_MS, signal);
-      await abortableWait(this.hasOthers() ? SETTLE_MS : SETTLE_ALONE_MS, signal);
+      await this.#noticed.wait(this.hasOthers() ? SETTLE_MS : SETTLE_ALONE_MS, signal);
       if (signal.aborted) break;
       try {
         await this.refresh(this.#nowMs() - this.#explainedAtMs >= EVERY_MS);
