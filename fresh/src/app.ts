@@ -4,13 +4,12 @@ import { currentBuild } from "./asset.ts";
 import { type Build, EMPTY_BUILD } from "./build.ts";
 import { Context, type FreshConfig, reportUnhandled, type ResolvedFreshConfig } from "./context.ts";
 import type { WebSocketHandlers, WebSocketOptions } from "./context.ts";
+import { ANY_METHOD, errorStep, type Handler, joinPath, levelOf, type LevelStep, type Link } from "./chain.ts";
+import { routeSteps, type Step } from "./chain.ts";
 import { fileSteps } from "./file_routes.ts";
 import type { HandlerFn, Middleware, Route } from "./handlers.ts";
 import { HttpError } from "./http_error.ts";
-import { joinPath, levelOf } from "./paths.ts";
-import { renderDocument } from "./render.ts";
 import { RouteTable } from "./route_table.ts";
-import { ANY_METHOD, errorStep, type Handler, type LevelStep, type Link, routeSteps, type Step } from "./steps.ts";
 
 export type ListenOptions = Partial<Deno.ServeTcpOptions>;
 export type AppHandler = (req: Request, info?: Deno.ServeHandlerInfo) => Promise<Response>;
@@ -63,15 +62,15 @@ export class App<State = Record<string, unknown>> {
 
   /** Puts the routes directory in at this point, under `path`. */
   fsRoutes(path = "*"): this {
-    return this.#add({ kind: "files", base: levelOf(path) });
+    return this.#add({ kind: "files", level: levelOf(path) });
   }
 
   /** Copies the other app's steps under `path`; its not-found handler goes to the root. */
   mountApp(path: string, app: App<State>): this {
     return this.#add(...app.#steps.map((step): Step => {
-      if (step.kind === "files") return { ...step, base: levelOf(path, step.base) };
-      if (step.kind !== "route") return step.kind === "notFound" ? step : { ...step, level: levelOf(path, step.level) };
-      return { ...step, pattern: joinPath(path, step.pattern), place: joinPath(path, step.place) };
+      if (step.kind === "notFound") return step;
+      const moved = { ...step, level: levelOf(path, step.level) };
+      return moved.kind === "route" ? { ...moved, pattern: joinPath(path, moved.pattern) } : moved;
     }));
   }
 
@@ -87,11 +86,12 @@ export class App<State = Record<string, unknown>> {
     const build = buildOfApp.get(this) ?? EMPTY_BUILD;
     const { basePath = "", mode = build.mode, trustProxy = false } = this.config;
     const config: ResolvedFreshConfig = { root: build.root, basePath: levelOf(basePath), mode, trustProxy };
-    const steps = this.#steps.flatMap((step) => step.kind === "files" ? fileSteps(build.routes, step.base) : [step]);
+    const steps = this.#steps.flatMap((step) => step.kind === "files" ? fileSteps(build.routes, step.level) : [step]);
     const table = new RouteTable(steps, config.basePath);
     return async (req, info = NO_INFO) => {
-      const internals = { build, scope: { app: null, layouts: [] }, render: renderDocument };
-      const ctx = new Context(req, requestUrl(req, trustProxy), info, config, internals);
+      const url = requestUrl(req, trustProxy);
+      if (url === null) return new Response(STATUS_CODES[400], { status: 400 });
+      const ctx = new Context(req, url, info, config, { build, scope: { app: null, layouts: [] } });
       const response = await table.answer(ctx).catch(plainError);
       if (req.method !== "HEAD" || response.body === null) return response;
       response.body.cancel().catch(reportUnhandled);
@@ -107,7 +107,7 @@ export class App<State = Record<string, unknown>> {
   #method(method: string, path: string, links: HandlerFn<unknown, State>[]): this {
     if (links.length === 0) throw new Error(`Cannot add route "${path}": it has no handler`);
     const pattern = joinPath(path);
-    return this.#add({ kind: "route", pattern, place: pattern, method, isStrict: true, links: links as Link[] });
+    return this.#add({ kind: "route", pattern, level: pattern, method, links: links as Link[] });
   }
 
   #add(...steps: Step[]): this {
@@ -136,16 +136,21 @@ const NO_INFO: Deno.ServeHandlerInfo = {
   completed: Promise.resolve(),
 };
 
-/** The request's URL with runs of slashes collapsed; behind a trusted proxy with the host and scheme the client used. */
-function requestUrl({ url: text, headers }: Request, isProxyTrusted: boolean): URL {
+/**
+ * The request's URL with runs of slashes collapsed; behind a trusted proxy with the host and scheme the client used.
+ * Null when an escape in its path is malformed.
+ */
+function requestUrl({ url: text, headers }: Request, isProxyTrusted: boolean): URL | null {
   const url = new URL(text);
   url.pathname = url.pathname.replace(/\/{2,}/g, "/");
-  if (!isProxyTrusted) return url;
-  const [host, scheme] = ["host", "proto"].map((name) => headers.get(`x-forwarded-${name}`)?.split(",")[0]?.trim());
-  if (host) {
-    url.port = "";
-    url.host = host;
+  try {
+    decodeURI(url.pathname);
+  } catch {
+    return null;
   }
+  const forwarded = (name: string) => isProxyTrusted ? headers.get(`x-forwarded-${name}`)?.split(",")[0]?.trim() : null;
+  const [host, scheme] = [forwarded("host"), forwarded("proto")];
+  if (host) Object.assign(url, { port: "", host });
   if (scheme === "http" || scheme === "https") url.protocol = scheme;
   return url;
 }

@@ -5,11 +5,12 @@ export interface BuildFile {
   /** URL path without the base path, e.g. `/styles.css`. */
   path: string;
   hash: string;
-  /** The bytes, or the path of a file. */
+  /** The bytes, or the path of a file: absolute, in a snapshot from the root. */
   source: string | Uint8Array<ArrayBuffer>;
-  /** The URL path itself names the content, so it may be cached for ever. */
-  isImmutable: boolean;
 }
+
+/** URL paths below name their content, so it may be cached for ever. */
+export const CHUNK_FOLDER = "/_fresh/js";
 
 /** A server component that is also a browser module: where the browser finds it. */
 export interface Island {
@@ -18,14 +19,13 @@ export interface Island {
   src: string;
 }
 
-/** A build as the Builder hands it over, as JSON on disk; there its paths of files are relative. */
+/** A build as the Builder hands it over, as JSON on disk. */
 export interface Snapshot {
   /** Changes with any content that a browser may have cached. */
   id: string;
   mode: "development" | "production";
-  root: string;
   /** URL path of the browser's entry module. */
-  client: string | null;
+  client: string;
   /** URL path of the script that reloads pages; only of development servers. */
   devScript?: string;
   /** Browser modules that the key's module imports statically, for preloading. */
@@ -39,24 +39,22 @@ export interface Snapshot {
 
 /** A build as an app uses it. */
 export interface Build extends Omit<Snapshot, "routes" | "islands" | "files"> {
+  root: string;
   routes: readonly { path: string; module: Record<string, unknown> }[];
   islandByComponent: ReadonlyMap<unknown, Island>;
   fileByPath: ReadonlyMap<string, BuildFile>;
 }
 
-/**
- * `modules` are those of the routes, then those of the islands; relative paths start at the directory `base`. Throws
- * when an island module exports no component.
- */
-export function readSnapshot(snapshot: Snapshot, modules: Record<string, unknown>[], base: string): Build {
-  const { routes, islands, files, root, ...facts } = snapshot;
+/** `modules` are those of the routes, then those of the islands. Throws when an island module exports no component. */
+export function readSnapshot(snapshot: Snapshot, modules: Record<string, unknown>[], root: string): Build {
+  const { routes, islands, files, ...facts } = snapshot;
   return {
     ...facts,
-    root: resolve(base, root),
+    root: resolve(root),
     routes: routes.map((path, index) => ({ path, module: modules[index] ?? {} })),
     islandByComponent: new Map(islands.flatMap((src, index) => islandsOf(src, modules[routes.length + index] ?? {}))),
     fileByPath: new Map(files.map(({ source, ...file }) => {
-      const located = typeof source === "string" ? resolve(base, source) : source;
+      const located = typeof source === "string" ? resolve(root, source) : source;
       return [file.path, { ...file, source: located }];
     })),
   };
@@ -69,4 +67,4 @@ function islandsOf(src: string, module: Record<string, unknown>): [component: un
 }
 
 const NOTHING = { routes: [], islandByComponent: new Map(), fileByPath: new Map() };
-export const EMPTY_BUILD: Build = { id: "none", mode: "production", root: "", client: null, imports: {}, ...NOTHING };
+export const EMPTY_BUILD: Build = { id: "none", mode: "production", root: "", client: "", imports: {}, ...NOTHING };

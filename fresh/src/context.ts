@@ -1,8 +1,8 @@
 /** One object per request: what handlers, middlewares and pages see of it. */
 import type { ComponentChildren } from "preact";
-import type { Build } from "./build.ts";
-import type { AnyComponent, LayoutConfig } from "./handlers.ts";
+import { INTERNALS, type Internals, type LayoutConfig } from "./handlers.ts";
 import { PARTIAL_PARAM } from "./markers.ts";
+import { renderDocument } from "./render.ts";
 
 export interface ResolvedFreshConfig {
   root: string;
@@ -12,23 +12,6 @@ export interface ResolvedFreshConfig {
   trustProxy: boolean;
 }
 export type FreshConfig = Partial<Omit<ResolvedFreshConfig, "root">>;
-
-/** The app wrapper and the layouts (outermost first) in effect at one point of the chain. */
-export interface Scope {
-  app: AnyComponent | null;
-  layouts: readonly AnyComponent[];
-}
-
-export type RenderDocument = (
-  ctx: Context<unknown>,
-  content: ComponentChildren,
-  init: ResponseInit,
-  config: LayoutConfig,
-) => Promise<Response>;
-
-/** Keeps what the stand-in knows of a request out of the app's sight. */
-export const INTERNALS: unique symbol = Symbol("fresh internals");
-type Internals = { build: Build; scope: Scope; render: RenderDocument };
 
 export interface WebSocketHandlers {
   open?: (socket: WebSocket) => void | Promise<void>;
@@ -53,7 +36,7 @@ export class Context<State> {
   error: unknown = null;
   readonly isPartial: boolean;
   /** The rest of the chain. Rejects when something inside throws and no error page inside took it. */
-  next: () => Promise<Response> = () => Promise.reject(new Error("Cannot call next outside of the chain"));
+  next!: () => Promise<Response>;
   readonly [INTERNALS]: Internals;
 
   /** `url` is the request's, runs of slashes collapsed. */
@@ -70,19 +53,18 @@ export class Context<State> {
 
   /** A document around `vnode`: layouts and app wrapper as registered at this point. */
   render(vnode: ComponentChildren, init: ResponseInit = {}, config: LayoutConfig = {}): Promise<Response> {
-    return this[INTERNALS].render(this as Context<unknown>, vnode, init, config);
+    return renderDocument(this as Context<unknown>, vnode, init, config);
   }
 
-  /** Runs of slashes in a path are collapsed, so that it names no other host. */
+  /** A path stays on this host: runs of slashes, which would name another, are collapsed. */
   redirect(to: string, status = 302): Response {
     let location = to;
     if (to.startsWith("/")) {
-      location = to.replace(/^[^?#]*/, (path) => path.replace(/[/\\]{2,}/g, "/"));
-      if (this.isPartial) {
-        const url = new URL(location, "http://relative");
-        url.searchParams.set(PARTIAL_PARAM, "true");
-        location = url.href.slice(url.origin.length);
-      }
+      // Browsers drop tabs and line ends, and so does URL: they must not hide a slash from us.
+      const path = to.replace(/[\t\r\n]/g, "").replace(/^[^?#]*/, (path) => path.replace(/[/\\]{2,}/g, "/"));
+      const url = new URL(path, this.url);
+      if (this.isPartial) url.searchParams.set(PARTIAL_PARAM, "true");
+      location = url.href.slice(url.origin.length);
     }
     return new Response(null, { status, headers: { location } });
   }
@@ -122,14 +104,11 @@ export class Context<State> {
       return this.text("This address takes WebSocket connections only", { status: 400 });
     }
     const { socket, response } = Deno.upgradeWebSocket(this.req, options);
-    const guarded = async (work: () => void | Promise<void> | undefined) => {
-      try {
-        await work();
-      } catch (error) {
+    const guarded = (work: () => void | Promise<void> | undefined) =>
+      Promise.try(work).catch((error) => {
         reportUnhandled(error);
         if (socket.readyState === WebSocket.OPEN) socket.close(1011, "Internal error");
-      }
-    };
+      });
     socket.onopen = () => guarded(() => handlers.open?.(socket));
     socket.onmessage = (event) => guarded(() => handlers.message?.(socket, event));
     socket.onclose = (event) => guarded(() => handlers.close?.(socket, event.code, event.reason));

@@ -1,92 +1,54 @@
 /** The building half of the stand-in for Fresh 2: what `dev.ts` and start-up import as `fresh/dev`. */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type App, type ListenOptions, serve, setBuild } from "./app.ts";
 import { type Build, readSnapshot } from "./build.ts";
-import { bundleForBrowser } from "./builder/browser_modules.ts";
-import { Bundler } from "./builder/bundler.ts";
+import { stopBundler } from "./builder/bundler.ts";
 import { DevServer } from "./builder/dev_server.ts";
+import { makeBuild } from "./builder/make_build.ts";
 import { findProjectFiles } from "./builder/project_files.ts";
-import { makeSnapshot } from "./builder/snapshot.ts";
 import { updateBuild } from "./builder/write_build.ts";
 import { reportUnhandled } from "./context.ts";
-
-/** `root` is a path or file URL, the working directory unless given; the other paths are relative to it. */
-export interface BuilderOptions {
-  root?: string;
-  outDir?: string;
-  staticDir?: string;
-  islandDir?: string;
-  routeDir?: string;
-  serverEntry?: string;
-  ignore?: RegExp[];
-  /** The oldest browsers to build for, in esbuild's words. */
-  target?: string | string[];
-  sourceMap?: boolean;
-}
-
-type Mode = Build["mode"];
-export type BuildOptions = Required<BuilderOptions> & { mode: Mode };
 
 /** Gives an app what was built. */
 export type ApplyBuild = <State>(app: App<State>) => void;
 
+/** Builds the project at `root`, a path or file URL: `routes/`, `islands/`, `static/`, and `main.ts`, which has the app. */
 export class Builder {
-  readonly #options: BuildOptions;
+  readonly #root: string;
 
-  constructor(
-    { root: given = Deno.cwd(), ignore = [], target = "es2022", sourceMap = false, ...dirs }: BuilderOptions = {},
-  ) {
-    const root = resolve(given.startsWith("file:") ? fileURLToPath(given) : given);
-    this.#options = {
-      root,
-      outDir: resolve(root, dirs.outDir ?? "_fresh"),
-      staticDir: resolve(root, dirs.staticDir ?? "static"),
-      islandDir: resolve(root, dirs.islandDir ?? "islands"),
-      routeDir: resolve(root, dirs.routeDir ?? "routes"),
-      serverEntry: resolve(root, dirs.serverEntry ?? "main.ts"),
-      mode: "production",
-      ignore,
-      target,
-      sourceMap,
-    };
+  constructor({ root = Deno.cwd() }: { root?: string } = {}) {
+    this.#root = resolve(root.startsWith("file:") ? fileURLToPath(root) : root);
   }
 
   /**
    * Brings `_fresh/` up to date; does nothing but compare contents when it is. With `snapshot: "memory"` nothing is
    * written: answers a function that gives an app what was built.
    */
-  async build(options: { snapshot: "memory"; mode?: Mode }): Promise<ApplyBuild>;
+  async build(options: { snapshot: "memory"; mode?: Build["mode"] }): Promise<ApplyBuild>;
   async build(options?: { snapshot?: "disk" }): Promise<void>;
-  async build({ snapshot, mode = "production" }: { snapshot?: string; mode?: Mode } = {}): Promise<ApplyBuild | void> {
-    if (snapshot !== "memory") return await updateBuild(this.#options);
-    const build = await this.#buildInMemory(mode);
+  async build(options: { snapshot?: string; mode?: Build["mode"] } = {}): Promise<ApplyBuild | void> {
+    if (options.snapshot !== "memory") return await updateBuild(this.#root);
+    const files = findProjectFiles(this.#root);
+    const { snapshot } = await makeBuild(this.#root, files, options.mode ?? "production").finally(stopBundler);
+    const urls = [...files.routes, ...files.islands].map((path) => pathToFileURL(join(this.#root, path)).href);
+    const build = readSnapshot(snapshot, await Promise.all(urls.map((url) => import(url))), this.#root);
     return (app) => setBuild(app, build);
   }
 
   /**
-   * Serves the app that `importApp` gives, built for development and brought up to date while it runs; what the app's entry
-   * imports takes a restart. Pages load again by themselves.
+   * Serves the app that `importApp` gives, built for development and brought up to date while it runs; what the app's
+   * entry imports takes a restart. Pages load again by themselves.
    */
   async listen<State>(
     importApp: () => Promise<{ app: App<State> }>,
     options: ListenOptions = {},
   ): Promise<Deno.HttpServer<Deno.NetAddr>> {
     const { app } = await importApp();
-    const dev = new DevServer(app, { ...this.#options, mode: "development" });
+    const dev = new DevServer(app, this.#root);
     await dev.start();
     const server = serve(options, dev.handler);
     server.finished.then(() => dev.stop()).catch(reportUnhandled);
     return server;
-  }
-
-  async #buildInMemory(mode: Mode): Promise<Build> {
-    await using bundler = new Bundler();
-    const options = { ...this.#options, mode };
-    const files = findProjectFiles(options);
-    const snapshot = makeSnapshot(options, files, await bundleForBrowser(options, files, bundler));
-    const modules = [...files.routes, ...files.islands];
-    const loaded = await Promise.all(modules.map((file) => import(pathToFileURL(file).href)));
-    return readSnapshot(snapshot, loaded, this.#options.root);
   }
 }

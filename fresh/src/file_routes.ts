@@ -1,8 +1,7 @@
 /** Turns the files of the routes directory into what an app registers by hand. */
 import type { Build } from "./build.ts";
+import { errorStep, joinPath, levelOf, type LevelStep, type Link, type RouteStep, routeSteps } from "./chain.ts";
 import type { AnyComponent, LayoutConfig, Route } from "./handlers.ts";
-import { joinPath, levelOf } from "./paths.ts";
-import { appStep, errorStep, layoutStep, type LevelStep, type Link, type RouteStep, routeSteps } from "./steps.ts";
 
 /** Special files of all directories, then the routes, most specific first. Throws when a file exports nothing of use. */
 export function fileSteps(files: Build["routes"], base: string): (LevelStep | RouteStep)[] {
@@ -37,19 +36,25 @@ function patternSegment(segment: string): string {
 type Module = Record<string, unknown>;
 
 function readSpecialFile(path: string, name: string, level: string, module: Module): LevelStep[] | null {
+  const { default: main, handler, handlers = handler } = module;
+  const { skipAppWrapper, skipInheritedLayouts } = (module.config ?? {}) as LayoutConfig;
   switch (name) {
     case "_app":
-      return [appStep(functionOf<AnyComponent>(path, module.default))];
+      return [{ kind: "scope", level: "", change: ({ layouts }) => ({ app: functionOf(path, main), layouts }) }];
     case "_layout":
-      return [layoutStep(level, functionOf<AnyComponent>(path, module.default), (module.config ?? {}) as LayoutConfig)];
+      return [{
+        kind: "scope",
+        level,
+        change: ({ app, layouts }) => ({
+          app: skipAppWrapper ? null : app,
+          layouts: [...skipInheritedLayouts ? [] : layouts, functionOf<AnyComponent>(path, main)],
+        }),
+      }];
     case "_middleware":
-      return [module.default ?? module.handler ?? module.handlers].flat()
+      return [main ?? handlers].flat()
         .map((run) => ({ kind: "middleware", level, run: functionOf<Link>(path, run) }));
     case "_error":
-    case "_500":
       return [errorStep("error", level, routeOf(path, module))];
-    case "_404":
-      return [errorStep("notFound", level, routeOf(path, module))];
     default:
       return null;
   }

@@ -1,5 +1,6 @@
 /** What a route is made of: handlers, page data, components and their types. */
 import type { ComponentChildren, ComponentType } from "preact";
+import type { Build } from "./build.ts";
 import type { Context } from "./context.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
@@ -53,6 +54,16 @@ export interface Route<State> {
   handler?: RouteHandler<unknown, State>;
   config?: RouteConfig;
 }
+
+/** The app wrapper and the layouts (outermost first) in effect at one point of the chain. */
+export interface Scope {
+  app: AnyComponent | null;
+  layouts: readonly AnyComponent[];
+}
+
+/** Keeps what the stand-in knows of a request out of the app's sight. */
+export const INTERNALS: unique symbol = Symbol("fresh internals");
+export type Internals = { build: Build; scope: Scope };
 
 /** Has the route's component rendered with `data`. */
 export function page<Data = undefined>(data?: Data, init: Omit<PageResponse<Data>, "data"> = {}): PageResponse<Data> {

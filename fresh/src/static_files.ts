@@ -1,8 +1,8 @@
 /** Serves the build's files: `static/` from the root path, and the browser modules. */
 import { BUILD_PARAM } from "./asset.ts";
-import type { BuildFile } from "./build.ts";
-import { INTERNALS } from "./context.ts";
-import type { Middleware } from "./handlers.ts";
+import { type BuildFile, CHUNK_FOLDER } from "./build.ts";
+
+import { INTERNALS, type Middleware } from "./handlers.ts";
 
 const REVALIDATE = "no-cache, no-store, max-age=0, must-revalidate";
 const FOR_EVER = "public, max-age=31536000, immutable";
@@ -21,34 +21,26 @@ export function staticFiles<State>(): Middleware<State> {
   return async (ctx) => {
     const { build } = ctx[INTERNALS];
     const { pathname, searchParams } = ctx.url;
-    const path = filePath(pathname, ctx.config.basePath);
+    const isBelow = pathname.startsWith(`${ctx.config.basePath}/`);
+    const path = isBelow ? decodeURIComponent(pathname.slice(ctx.config.basePath.length)) : "";
     const file = build.fileByPath.get(path);
     if (file === undefined) return path === "/favicon.ico" ? new Response(null, { status: 404 }) : await ctx.next();
     if (ctx.req.method !== "GET" && ctx.req.method !== "HEAD") {
       return new Response("Method Not Allowed", { status: 405, headers: { allow: "GET, HEAD" } });
     }
     const wanted = searchParams.get(BUILD_PARAM);
-    if (wanted === null || wanted === build.id) return await answer(ctx.req, file, wanted !== null || file.isImmutable);
+    if (wanted === null || wanted === build.id) return await answer(ctx.req, file, wanted !== null);
     // An old page asks for an old build's file: it gets today's, under a URL that is not kept.
     searchParams.delete(BUILD_PARAM);
     return new Response(null, { status: 307, headers: { location: pathname + ctx.url.search } });
   };
 }
 
-function filePath(pathname: string, basePath: string): string {
-  if (!pathname.startsWith(`${basePath}/`)) return "";
-  try {
-    return decodeURIComponent(pathname.slice(basePath.length));
-  } catch {
-    return ""; // A malformed escape names no file; routing answers it.
-  }
-}
-
-async function answer(req: Request, { path, hash, source }: BuildFile, isImmutable: boolean): Promise<Response> {
+async function answer(req: Request, { path, hash, source }: BuildFile, namesBuild: boolean): Promise<Response> {
   const type = TYPES[path.slice(path.lastIndexOf(".") + 1).toLowerCase()] ?? "application/octet-stream";
   const headers = new Headers({
     "content-type": type.startsWith("text/") ? `${type}; charset=utf-8` : type,
-    "cache-control": isImmutable ? FOR_EVER : REVALIDATE,
+    "cache-control": namesBuild || path.startsWith(CHUNK_FOLDER) ? FOR_EVER : REVALIDATE,
     etag: `"${hash}"`,
     vary: "accept-encoding",
   });

@@ -199,6 +199,7 @@ Deno.test("Context answers text, html, json and redirects that stay on this host
   };
   equal(await target("//evil.com/x//y?a=//b#c"), "/evil.com/x/y?a=//b#c");
   equal(await target("/\\evil.com"), "/evil.com");
+  equal(await target("/\t/evil.com"), "/evil.com");
   equal(await target("https://ok.com//x"), "https://ok.com//x");
   equal(await target("/x?a=1#h", "&fresh-partial=true"), "/x?a=1&fresh-partial=true#h");
 });

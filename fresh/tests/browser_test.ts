@@ -208,8 +208,8 @@ Deno.test("A page with islands preloads its modules and names no inline script",
   const html = await response.text();
   const link = response.headers.get("link") ?? "";
   match(link, /client-.*rel="modulepreload"/);
-  match(link, /island_Counter-/);
-  doesNotMatch(link, /island_Kinds-/);
+  match(link, /islands_Counter-/);
+  doesNotMatch(link, /islands_Kinds-/);
   for (const [, src = ""] of link.matchAll(/<([^>]+)>/g)) {
     const script = await fetch(origin + src);
     await script.body?.cancel();
@@ -285,11 +285,14 @@ Deno.test("A development server's pages reload when a route, an island or what t
     await page.locator("[data-new]").first().waitFor();
     await page.click("#inside-open");
     await see(page, "#inside-open", "103");
-    await reloaded(
-      page,
-      () => Deno.writeTextFile(`${project}/routes/new.tsx`, "export default () => <p id='new'>new</p>;"),
-    );
-    equal((await page.request.get(new URL("/new", page.url()).href)).status(), 200);
+    await reloaded(page, async () => {
+      await Deno.mkdir(`${project}/routes/folder`);
+      await Deno.writeTextFile(`${project}/routes/folder/new.tsx`, "export default () => <p id='new'>new</p>;");
+    });
+    const made = new URL("/folder/new", page.url()).href;
+    equal((await page.request.get(made)).status(), 200);
+    await reloaded(page, () => replaceIn(`${project}/routes/folder/new.tsx`, "id='new'", "id='newer'"));
+    match(await (await page.request.get(made)).text(), /id="newer"/);
     equal(await startedAt(), started);
     await reloaded(page, () => replaceIn(`${project}/main.ts`, 'app.get("/after"', 'app.get("/more"'));
     notEqual(await startedAt(), started, "a change of what the app's entry imports starts it again");

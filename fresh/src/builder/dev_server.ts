@@ -1,25 +1,23 @@
 /**
- * The development server. Whenever something changes in the folders of routes, islands, static files and what they import,
- * they are built anew (the browser's half only if it may have changed) and take the place of the last build; then open
- * pages load again, or only their styles. The app goes on meanwhile: what its entry imports is loaded once and keeps its state, so a change of that takes a
- * restart (`deno run --watch`). A change that does not build or load is printed, and shown in place of every page until
- * one does; other requests are answered by the last build that did.
+ * The development server. Whenever something changes in the folders of routes, islands, static files and what they
+ * import, they are built anew (the browser's half only if it may have changed) and take the place of the last build; then
+ * open pages load again, or only their styles. The app goes on meanwhile: what its entry imports is loaded once and keeps
+ * its state, so a change of that takes a restart (`deno run --watch`). A change that does not build or load is printed, and
+ * shown in place of every page until one does; other requests are answered by the last build that did.
  */
 import type { BuildFailure } from "esbuild";
-import { existsSync, readdirSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
 import { h } from "preact";
 import { renderToString } from "preact-render-to-string";
 import { type App, type AppHandler, setBuild } from "../app.ts";
-import { readSnapshot } from "../build.ts";
+import { type BuildFile, readSnapshot } from "../build.ts";
 import { reportUnhandled } from "../context.ts";
-import type { BuildOptions } from "../dev.ts";
-import { type BrowserBundle, bundleForBrowser } from "./browser_modules.ts";
-import { Bundler } from "./bundler.ts";
+import { type Bundled, stopBundler } from "./bundler.ts";
 import { LiveReload } from "./live_reload.ts";
+import { makeBuild } from "./make_build.ts";
 import { findProjectFiles, hashOf } from "./project_files.ts";
-import { ServerModuleLoader } from "./server_modules.ts";
-import { makeSnapshot } from "./snapshot.ts";
+import { DEV_FOLDER, findShared, loadServerModules } from "./server_modules.ts";
 
 /** Writes that follow each other so fast are one change. */
 const SETTLE_MS = 20;
@@ -28,41 +26,40 @@ const START_ID = crypto.randomUUID();
 
 export class DevServer<State> {
   readonly #app: App<State>;
-  readonly #options: BuildOptions;
-  readonly #browserBundler = new Bundler();
-  readonly #serverBundler = new Bundler();
-  readonly #loader: ServerModuleLoader;
+  readonly #root: string;
   readonly #liveReload = new LiveReload();
   #answer: AppHandler | null = null;
   #problem: string | null = null;
-  /** The browser's half of the last build; null when that failed. */
-  #bundle: BrowserBundle | null = null;
-  /** What the last build was made from: absolute paths. */
-  #inputs = { browser: new Set<string>(), server: new Set<string>() };
-  /** Since the last build. */
-  #changed = new Set<string>();
-  #watcher: Deno.FsWatcher | null = null;
+  #shared: string[] | null = null;
+  /** The browser's modules of the last build; null when that failed. */
+  #bundled: Bundled | null = null;
+  /** Sources that only the server's half of the last build was made from: paths from the root. */
+  #serverOnly = new Set<string>();
+  /** Since the last build: paths from the root. */
+  readonly #changed = new Set<string>();
+  /** What is watched: the root's own files, and these of its folders with all that lies in them. */
+  readonly #folders = new Set(["routes", "islands", "static"]);
   #watched = "";
+  #watchers: Deno.FsWatcher[] = [];
   #settling: ReturnType<typeof setTimeout> | undefined;
   #updating = Promise.resolve();
 
-  constructor(app: App<State>, options: BuildOptions) {
+  constructor(app: App<State>, root: string) {
     this.#app = app;
-    this.#options = options;
-    this.#loader = new ServerModuleLoader(options);
+    this.#root = root;
   }
 
   /** Resolves when the first build is there, or its problem. */
   start(): Promise<void> {
+    rmSync(join(this.#root, DEV_FOLDER), { recursive: true, force: true });
     return this.#updating = this.#update();
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#settling);
-    this.#watcher?.close();
     await this.#updating;
-    await this.#browserBundler[Symbol.asyncDispose]();
-    await this.#serverBundler[Symbol.asyncDispose]();
+    for (const watcher of this.#watchers) watcher.close();
+    await stopBundler();
   }
 
   readonly handler: AppHandler = async (req, info) => {
@@ -83,89 +80,59 @@ export class DevServer<State> {
       await this.#rebuild();
       this.#problem = null;
     } catch (error) {
-      const { errors, message, stack } = error as Partial<BuildFailure>;
-      this.#problem = (errors === undefined ? stack : message) ?? String(error);
+      const { errors = [], message, stack } = error as Partial<BuildFailure>;
+      this.#problem = (errors.length > 0 ? message : stack) ?? String(error);
       reportUnhandled(this.#problem);
-      this.#bundle = null;
-      for (const { location } of errors ?? []) if (location) this.#inputs.server.add(this.#located(location.file));
       this.#liveReload.announce({ pages: `${START_ID}.${hashOf(this.#problem)}`, styles: "" });
+      this.#watch(errors.map(({ location }) => location?.file ?? "routes"));
     }
-    this.#watch();
   }
 
   async #rebuild(): Promise<void> {
-    const files = findProjectFiles(this.#options);
+    const files = findProjectFiles(this.#root);
+    const shared = this.#shared ??= await findShared(this.#root);
     const changed = [...this.#changed];
     this.#changed.clear();
-    const kept = changed.length > 0 && changed.every((path) => this.#isOfServer(path)) ? this.#bundle : null;
-    const bundling = kept ?? bundleForBrowser(this.#options, files, this.#browserBundler);
-    const loading = this.#loader.load([...files.routes, ...files.islands], this.#serverBundler);
-    await Promise.allSettled([bundling, loading]);
-    const bundle = this.#bundle = await bundling;
-    const { modules, hash, inputs } = await loading;
-    const snapshot = makeSnapshot(this.#options, files, bundle);
-    const located = (paths: string[]) => new Set(paths.map((path) => this.#located(path)));
-    this.#inputs = { browser: located(bundle.inputs), server: located(inputs) };
-    const [styles = [], others = []] = [true, false].map((isStyle) =>
-      snapshot.files.filter(({ path }) => path.endsWith(".css") === isStyle).map(({ path, hash }) => path + hash)
+    const isKept = changed.length > 0 && changed.every((path) => this.#serverOnly.has(path) || /^static\//.test(path));
+    const making = makeBuild(this.#root, files, "development", isKept ? this.#bundled : null);
+    this.#bundled = null;
+    const loading = loadServerModules(this.#root, [...files.routes, ...files.islands], shared);
+    await Promise.allSettled([making, loading]);
+    const [{ snapshot, inputs, bundled }, loaded] = [await making, await loading];
+    this.#bundled = bundled;
+    this.#serverOnly = new Set(loaded.inputs).difference(new Set(inputs));
+    this.#watch([...inputs, ...loaded.inputs]);
+    const nameOf = (all: BuildFile[] = []) => hashOf(all.map(({ path, hash }) => path + hash).join());
+    const { styles, others } = Object.groupBy(
+      snapshot.files,
+      ({ path }) => path.endsWith(".css") ? "styles" : "others",
     );
     // Heard by the pages when the new build is in place, because nothing waits until then.
-    this.#liveReload.announce({
-      pages: `${START_ID}.${hashOf([hash, ...others].join())}`,
-      styles: hashOf(styles.join()),
-    });
-    setBuild(
-      this.#app,
-      readSnapshot({ ...snapshot, devScript: this.#liveReload.scriptPath }, modules, this.#options.root),
-    );
+    this.#liveReload.announce({ pages: `${START_ID}.${loaded.hash}.${nameOf(others)}`, styles: nameOf(styles) });
+    const shown = { ...snapshot, devScript: this.#liveReload.scriptPath };
+    setBuild(this.#app, readSnapshot(shown, loaded.modules, this.#root));
     this.#answer = this.#app.handler();
   }
 
-  /** A static file, or one that the browser's half was not made from and that is there as before. */
-  #isOfServer(path: string): boolean {
-    const { browser, server } = this.#inputs;
-    if (path.startsWith(join(this.#options.staticDir, "/"))) return true;
-    return server.has(path) && !browser.has(path) && existsSync(path);
-  }
-
-  #located(path: string): string {
-    return resolve(this.#options.root, path);
-  }
-
-  /** Watches the folders of all that the build was made from, the root among them. */
-  #watch(): void {
-    const { root, routeDir, islandDir, staticDir } = this.#options;
-    const inputs = [...this.#inputs.browser, ...this.#inputs.server];
-    const folders = [
-      root,
-      ...[routeDir, islandDir, staticDir].flatMap(foldersUnder),
-      ...inputs.map((path) => dirname(path)),
-    ];
-    const wanted = [...new Set(folders)].filter((folder) => existsSync(folder)).sort();
+  /** Watches the folders of all that the build is made from; `sources` by their path from the root. */
+  #watch(sources: string[]): void {
+    for (const path of sources) this.#folders.add(path.split("/")[0]!);
+    const names = [...this.#folders].filter((name) => !/^(\.|_fresh$|node_modules$)/.test(name));
+    const wanted = names.map((name) => join(this.#root, name)).filter((path) => existsSync(path));
     if (wanted.join() === this.#watched) return;
-    const previous = this.#watcher;
-    const watcher = this.#watcher = Deno.watchFs(wanted, { recursive: false });
     this.#watched = wanted.join();
-    this.#follow(watcher).catch(reportUnhandled);
-    if (previous === null) return;
-    previous.close();
-    this.#onChange(wanted); // Whatever happened in a new folder before it was watched.
+    const previous = this.#watchers;
+    this.#watchers = [Deno.watchFs(this.#root, { recursive: false }), Deno.watchFs(wanted)];
+    for (const watcher of this.#watchers) this.#follow(watcher).catch(reportUnhandled);
+    for (const watcher of previous) watcher.close();
   }
 
   async #follow(watcher: Deno.FsWatcher): Promise<void> {
-    // Our own reading counts as access.
-    for await (const { kind, paths } of watcher) if (kind !== "access") this.#onChange(paths);
+    for await (const { kind, paths } of watcher) {
+      if (kind === "access") continue; // Our own reading.
+      for (const path of paths) this.#changed.add(relative(this.#root, path));
+      clearTimeout(this.#settling);
+      this.#settling = setTimeout(() => this.#updating = this.#updating.then(() => this.#update()), SETTLE_MS);
+    }
   }
-
-  #onChange(paths: string[]): void {
-    for (const path of paths) this.#changed.add(path);
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => this.#updating = this.#updating.then(() => this.#update()), SETTLE_MS);
-  }
-}
-
-function foldersUnder(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return [folder, ...entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))];
 }

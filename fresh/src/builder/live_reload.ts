@@ -7,23 +7,23 @@ const SCRIPT_PATH = "/_fresh/live_reload.js";
 const STREAM_PATH = "/_fresh/live";
 const RECONNECT_MS = 50;
 
+// A stylesheet stays in effect until the one of its new address is there.
 const SCRIPT = `const shown = new URL(import.meta.url).searchParams;
 new EventSource(new URL("live", import.meta.url)).onmessage = ({ data }) => {
   const current = new URLSearchParams(data);
   if (current.get("pages") !== shown.get("pages")) return location.reload();
   if (current.get("styles") === shown.get("styles")) return;
   shown.set("styles", current.get("styles"));
-  for (const old of document.querySelectorAll('link[rel=stylesheet][href^="/"]')) {
-    const link = old.cloneNode();
-    link.href = old.href.split("?")[0] + "?" + current.get("styles");
-    link.onload = () => old.remove();
-    old.after(link);
+  for (const link of document.querySelectorAll('link[rel=stylesheet][href^="/"]')) {
+    link.href = link.href.split("?")[0] + "?" + current.get("styles");
   }
 };
 `;
 
+type Page = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+
 export class LiveReload {
-  readonly #pages = new Set<ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>>();
+  readonly #pages = new Set<Page>();
   /** Query text. */
   #build = "";
 
@@ -35,29 +35,27 @@ export class LiveReload {
   /** Called when the new build answers, or before if nothing answers until then. Texts change with what they stand for. */
   announce(build: { pages: string; styles: string }): void {
     this.#build = String(new URLSearchParams(build));
-    for (const page of this.#pages) page.enqueue(this.#message());
+    for (const page of this.#pages) this.#tell(page);
   }
 
   /** Null when the path is not one of ours. */
   answer(pathname: string): Response | null {
-    const headers = { "cache-control": "no-store" };
-    if (pathname.endsWith(SCRIPT_PATH)) {
-      return new Response(SCRIPT, { headers: { ...headers, "content-type": "text/javascript" } });
-    }
+    const answer = (body: BodyInit, type: string) =>
+      new Response(body, { headers: { "cache-control": "no-store", "content-type": type } });
+    if (pathname.endsWith(SCRIPT_PATH)) return answer(SCRIPT, "text/javascript");
     if (!pathname.endsWith(STREAM_PATH)) return null;
-    let page: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
-    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    let page: Page;
+    const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => {
-        page = controller;
-        this.#pages.add(page);
-        page.enqueue(this.#message());
+        this.#pages.add(page = controller);
+        this.#tell(page);
       },
       cancel: () => void this.#pages.delete(page),
     });
-    return new Response(body, { headers: { ...headers, "content-type": "text/event-stream" } });
+    return answer(stream, "text/event-stream");
   }
 
-  #message(): Uint8Array<ArrayBuffer> {
-    return new TextEncoder().encode(`retry: ${RECONNECT_MS}\ndata: ${this.#build}\n\n`);
+  #tell(page: Page): void {
+    page.enqueue(new TextEncoder().encode(`retry: ${RECONNECT_MS}\ndata: ${this.#build}\n\n`));
   }
 }

@@ -1,42 +1,33 @@
-/** What lies in a project's directories, in an order that does not depend on the file system. */
+/** What lies in a project's folders, in an order that does not depend on the file system. */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
-import type { BuildOptions } from "../dev.ts";
 
-/** Absolute paths, with "/" on every system. */
+/** Paths from the root. */
 export interface ProjectFiles {
   routes: string[];
   islands: string[];
   statics: string[];
 }
 
-export function findProjectFiles({ routeDir, islandDir, staticDir, ignore }: BuildOptions): ProjectFiles {
-  const isWanted = (path: string) => !ignore.some((each) => each.test(path));
-  const modulesIn = (directory: string) =>
-    listFiles(directory).filter((path) => /(?<![_.]test)\.(tsx?|jsx?)$/.test(path) && isWanted(path));
-  const underRoutes = modulesIn(routeDir).map((path) => ({ path, url: urlPath(routeDir, path) }));
+export function findProjectFiles(root: string): ProjectFiles {
+  const modulesIn = (folder: string) =>
+    listFiles(root, folder).filter((path) => /(?<![_.]test)\.(tsx?|jsx?)$/.test(path));
+  const underRoutes = modulesIn("routes");
   return {
     // "(_name)" is a place for helpers, "(_islands)" one for islands: neither holds routes.
-    routes: underRoutes.filter(({ url }) => !/(^|\/)\(_[^/]*\)\//.test(url)).map(({ path }) => path),
-    islands: [
-      ...modulesIn(islandDir),
-      ...underRoutes.filter(({ url }) => /(^|\/)\(_islands\)\//.test(url)).map(({ path }) => path),
-    ],
-    statics: listFiles(staticDir).filter(isWanted),
+    routes: underRoutes.filter((path) => !/\/\(_[^/]*\)\//.test(path)),
+    islands: [...modulesIn("islands"), ...underRoutes.filter((path) => path.includes("/(_islands)/"))],
+    statics: listFiles(root, "static"),
   };
 }
 
-/** A directory that does not exist counts as empty. */
-export function listFiles(directory: string): string[] {
-  if (!existsSync(directory)) return [];
-  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name)).sort();
-}
-
-/** `path` relative to `from`, with "/" on every system. */
-export function urlPath(from: string, path: string): string {
-  return relative(from, path).replaceAll("\\", "/");
+/** Paths from the root. A folder that does not exist counts as empty. */
+export function listFiles(root: string, folder: string): string[] {
+  if (!existsSync(join(root, folder))) return [];
+  const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => !entry.isDirectory());
+  return files.map((entry) => relative(root, join(entry.parentPath, entry.name))).sort();
 }
 
 /** The first 128 bits of the content's SHA-256, in hexadecimal. */

@@ -3,60 +3,41 @@
  * Deno loads a file only once. What the app's entry imports, too, is left out and shared, so it keeps its state; so are
  * packages. Bundles that were replaced stay in memory until the program ends.
  */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { BuildOptions } from "../dev.ts";
-import { Bundler } from "./bundler.ts";
+import { bundle } from "./bundler.ts";
 import { hashOf } from "./project_files.ts";
 
-export interface ServerModules {
-  /** In the order of the files asked for. */
-  modules: Record<string, unknown>[];
-  hash: string;
-  /** The bundle's sources, by their path from the root. */
-  inputs: string[];
+/** Holds the bundles; those of earlier runs are of no use. */
+export const DEV_FOLDER = "_fresh/dev";
+
+const FOR_DENO = { packages: "external", platform: "neutral", target: "esnext", outdir: DEV_FOLDER } as const;
+
+/** The files that the app's entry imports, directly or not. */
+export async function findShared(root: string): Promise<string[]> {
+  const { metafile } = await bundle({ ...FOR_DENO, absWorkingDir: root, entryPoints: ["main.ts"] });
+  return Object.keys(metafile.inputs).map((path) => resolve(root, path));
 }
 
-export class ServerModuleLoader {
-  readonly #options: BuildOptions;
-  readonly #directory: string;
-  #shared: string[] | null = null;
-
-  constructor(options: BuildOptions) {
-    this.#options = options;
-    this.#directory = join(options.outDir, "dev");
-    if (existsSync(this.#directory)) Deno.removeSync(this.#directory, { recursive: true });
-    Deno.mkdirSync(this.#directory, { recursive: true });
-  }
-
-  /** Throws when a module does not bundle, or fails as it is imported. */
-  async load(files: readonly string[], bundler: Bundler): Promise<ServerModules> {
-    const { root } = this.#options;
-    const names = files.map((_, index) => `module${index}`);
-    const imports = files.map((file, index) => `import * as ${names[index]} from ${JSON.stringify(file)};`);
-    const { outputFiles, metafile } = await bundler.bundle({
-      ...FOR_DENO,
-      absWorkingDir: root,
-      stdin: { contents: `${imports.join("\n")}\nexport default [${names.join(", ")}];`, resolveDir: root },
-      external: this.#shared ??= await this.#findShared(),
-      outdir: this.#directory,
-    });
-    const code = outputFiles[0]!.contents;
-    const hash = hashOf(code);
-    const output = join(this.#directory, `${hash}.js`);
-    if (!existsSync(output)) Deno.writeFileSync(output, code);
-    const { default: modules } = await import(pathToFileURL(output).href);
-    return { modules, hash, inputs: Object.keys(metafile.inputs).filter((path) => path !== "<stdin>") };
-  }
-
-  /** The files that the app's entry imports, directly or not. */
-  async #findShared(): Promise<string[]> {
-    const { root, serverEntry } = this.#options;
-    await using bundler = new Bundler();
-    const { metafile } = await bundler.bundle({ ...FOR_DENO, absWorkingDir: root, entryPoints: [serverEntry] });
-    return Object.keys(metafile.inputs).map((path) => resolve(root, path));
-  }
+/**
+ * Modules in the order of `files`, the bundle's hash, and its sources; all paths from the root. Throws when a module does
+ * not bundle, or fails as it is imported.
+ */
+export async function loadServerModules(root: string, files: readonly string[], shared: string[]) {
+  const imports = files.map((path, index) => `import * as module${index} from ${JSON.stringify(`./${path}`)};`);
+  const list = `export default [${files.map((_, index) => `module${index}`).join(", ")}];`;
+  const { outputFiles, metafile } = await bundle({
+    ...FOR_DENO,
+    absWorkingDir: root,
+    stdin: { contents: [...imports, list].join("\n"), resolveDir: root },
+    external: shared,
+  });
+  const code = outputFiles[0]!.contents;
+  const hash = hashOf(code);
+  const output = join(root, DEV_FOLDER, `${hash}.js`);
+  mkdirSync(join(root, DEV_FOLDER), { recursive: true });
+  if (!existsSync(output)) writeFileSync(output, code);
+  const modules: Record<string, unknown>[] = (await import(pathToFileURL(output).href)).default;
+  return { modules, hash, inputs: Object.keys(metafile.inputs) };
 }
-
-const FOR_DENO = { packages: "external", platform: "neutral", target: "esnext", outdir: "." } as const;

@@ -1,38 +1,35 @@
 /**
- * `_fresh/`: browser modules under `js/`, `snapshot.js` (what the build consists of), `server.js` (the entry) and
- * `build.json`, which is written last and says what the build was made from. A build that broke off has no build.json and
- * is made again. Processes that start at once on one tree take turns by a lock, and all but the first find it done.
+ * `_fresh/`: browser modules under `js/`, `server.js` (the entry) and `build.json`, which is written last and says what the
+ * build was made from. A build that broke off has no build.json and is made again. Processes that start at once on one
+ * tree take turns by a lock, and all but the first find it done.
  */
-import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { Snapshot } from "../build.ts";
-import type { BuildOptions } from "../dev.ts";
-import { bundleForBrowser } from "./browser_modules.ts";
-import { Bundler } from "./bundler.ts";
-import { findProjectFiles, hashOf, listFiles, urlPath } from "./project_files.ts";
-import { makeSnapshot } from "./snapshot.ts";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stopBundler } from "./bundler.ts";
+import { type Made, makeBuild, SOURCE_DIR } from "./make_build.ts";
+import { findProjectFiles, hashOf, listFiles } from "./project_files.ts";
 
-const BUILDER_DIR = dirname(dirname(fileURLToPath(import.meta.url)));
+const RECORD = "_fresh/build.json";
 
-/** Does nothing but compare contents when `outDir` was made from the same files, contents and options. */
-export async function updateBuild(options: BuildOptions): Promise<void> {
-  if (isCurrent(options)) return;
-  Deno.mkdirSync(join(options.outDir, "js"), { recursive: true });
-  using lock = await Deno.open(join(options.outDir, "lock"), { create: true, write: true });
+/** Does nothing but compare contents when `_fresh/` was made from the same files and contents. */
+export async function updateBuild(root: string): Promise<void> {
+  if (isCurrent(root)) return;
+  mkdirSync(join(root, "_fresh/js"), { recursive: true });
+  using lock = await Deno.open(join(root, "_fresh/lock"), { create: true, write: true });
   await lock.lock(true);
-  if (isCurrent(options)) return;
-  await using bundler = new Bundler();
-  const files = findProjectFiles(options);
-  const bundle = await bundleForBrowser(options, files, bundler);
-  writeBuild(makeSnapshot(options, files, bundle), [...files.routes, ...files.islands], bundle.inputs, options);
+  if (isCurrent(root)) return;
+  try {
+    const files = findProjectFiles(root);
+    writeBuild(root, [...files.routes, ...files.islands], await makeBuild(root, files, "production"));
+  } finally {
+    await stopBundler();
+  }
 }
 
-function isCurrent(options: BuildOptions): boolean {
+function isCurrent(root: string): boolean {
   try {
-    const { inputs, hash } = JSON.parse(Deno.readTextFileSync(join(options.outDir, "build.json")));
-    // Another version of the builder may have left another kind of record.
-    return Array.isArray(inputs) && hash === hashInputs(inputs, options);
+    const { inputs, hash } = JSON.parse(Deno.readTextFileSync(join(root, RECORD)));
+    return hash === hashSources(root, inputs);
   } catch (error) {
     // No record, a broken one, or an input that is gone: all mean "build".
     if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return false;
@@ -40,51 +37,42 @@ function isCurrent(options: BuildOptions): boolean {
   }
 }
 
-/** Of options, names and contents; `inputs` are the sources of the browser modules, by their path from the root. */
-function hashInputs(inputs: string[], options: BuildOptions): string {
-  const { root } = options;
-  const { routes, islands, statics } = findProjectFiles(options);
-  const lockFile = [join(root, "deno.lock")].filter((path) => existsSync(path));
-  const read = [...inputs, ...[...statics, ...listFiles(BUILDER_DIR), ...lockFile].map((path) => urlPath(root, path))];
-  const contents = read.map((path) => hashOf(Deno.readFileSync(join(root, path))));
-  // Without the root: a project that has moved is not built anew.
-  return hashOf(JSON.stringify([options, routes, islands, read, contents]).replaceAll(root, ""));
+/** Of names and contents; `inputs` are the sources of the browser modules. */
+function hashSources(root: string, inputs: string[]): string {
+  const { routes, islands, statics } = findProjectFiles(root);
+  const lockFile = existsSync(join(root, "deno.lock")) ? ["deno.lock"] : [];
+  const read = [...inputs, ...statics, ...lockFile].map((path) => join(root, path));
+  const builder = listFiles(SOURCE_DIR, ".").map((path) => join(SOURCE_DIR, path));
+  const contents = [...read, ...builder].map((path) => hashOf(readFileSync(path)));
+  return hashOf(JSON.stringify([routes, islands, inputs, statics, contents]));
 }
 
-function writeBuild(snapshot: Snapshot, modules: string[], inputs: string[], options: BuildOptions): void {
-  const { outDir, root, serverEntry } = options;
-  const write = (name: string, text: string) => Deno.writeTextFileSync(join(outDir, name), text);
-  write("build.json", "");
-  const old = new Set(listFiles(join(outDir, "js")));
-  const files = snapshot.files.map(({ source, ...file }) => {
-    if (typeof source === "string") return { ...file, source: urlPath(outDir, source) };
-    const path = join(outDir, "js", basename(file.path));
-    // A program that serves the build before this one always finds what both have in common.
-    Deno.writeFileSync(`${path}.part`, source);
-    Deno.renameSync(`${path}.part`, path);
-    old.delete(path);
-    return { ...file, source: urlPath(outDir, path) };
+function writeBuild(root: string, modules: string[], { snapshot, inputs }: Made): void {
+  // Whole at once: the build before this one may be in use, and has files in common with it.
+  const write = (path: string, content: string | Uint8Array) => {
+    writeFileSync(join(root, `${path}.part`), content);
+    renameSync(join(root, `${path}.part`), join(root, path));
+  };
+  rmSync(join(root, RECORD), { force: true });
+  const files = snapshot.files.map((file) => {
+    if (typeof file.source === "string") return file;
+    const source = file.path.slice(1);
+    write(source, file.source);
+    return { ...file, source };
   });
-  const snapshotText = `// Made by the Builder.
-import { readSnapshot } from "fresh/internal";
-${modules.map((file, index) => `import * as module${index} from ${importName(outDir, file)};`).join("\n")}
-const snapshot = ${JSON.stringify({ ...snapshot, root: urlPath(outDir, root), files }, null, 2)};
-export default readSnapshot(snapshot, [${modules.map((_, index) => `module${index}`).join(", ")}], import.meta.dirname);
-`;
-  const serverText = `// Made by the Builder.
-import { setBuild } from "fresh/internal";
-import { app } from ${importName(outDir, serverEntry)};
-import build from "./snapshot.js";
-setBuild(app, build);
+  write(
+    "_fresh/server.js",
+    `// Made by the Builder.
+import { readSnapshot, setBuild } from "fresh/internal";
+import { app } from "../main.ts";
+${modules.map((path, index) => `import * as module${index} from ${JSON.stringify(`../${path}`)};`).join("\n")}
+const snapshot = ${JSON.stringify({ ...snapshot, files }, null, 2)};
+const modules = [${modules.map((_, index) => `module${index}`).join(", ")}];
+setBuild(app, readSnapshot(snapshot, modules, import.meta.dirname + "/.."));
 export default { fetch: app.handler() };
-`;
-  write("snapshot.js", snapshotText);
-  write("server.js", serverText);
-  for (const path of old) Deno.removeSync(path);
-  write("build.json", JSON.stringify({ hash: hashInputs(inputs, options), inputs }, null, 2));
-}
-
-function importName(directory: string, file: string): string {
-  const path = urlPath(directory, file);
-  return JSON.stringify(path.startsWith(".") ? path : `./${path}`);
+`,
+  );
+  const kept = new Set(files.map(({ source }) => source));
+  for (const path of listFiles(root, "_fresh/js")) if (!kept.has(path)) rmSync(join(root, path));
+  write(RECORD, JSON.stringify({ hash: hashSources(root, inputs), inputs }, null, 2));
 }

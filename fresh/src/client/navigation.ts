@@ -5,7 +5,7 @@
  */
 import { linkAttributes } from "../links.ts";
 import { PARTIAL_PARAM } from "../markers.ts";
-import { mountIslands, readPage, unmountIslands } from "./page.ts";
+import { mountIslands, type Page, readPage, unmountIslands } from "./page.ts";
 import { containsNode, findRanges, type MarkedRange, nodesOf } from "./range.ts";
 
 export function startNavigation(): void {
@@ -47,12 +47,13 @@ async function showPage(event: NavigateEvent, fetchUrl: string): Promise<void> {
       url.searchParams.delete(PARTIAL_PARAM);
       history.replaceState(null, "", url);
     }
-    addStyles(fetched);
     document.title = fetched.title;
-    for (const old of replaced) {
-      // One that is gone lay in a partial that has been replaced already.
-      if (old.start.isConnected) mountIslands(page, replaceRange(old, replacements.get(old.name)!));
+    // A page's own styles come with it; those of pages before stay.
+    for (const style of fetched.head.querySelectorAll("link[rel=stylesheet], style")) {
+      if (![...document.head.children].some((known) => known.isEqualNode(style))) document.head.append(style);
     }
+    // One that is gone lay in a partial that has been replaced already.
+    for (const old of replaced) if (old.start.isConnected) replaceRange(old, replacements.get(old.name)!, page);
     markLinks();
     if (event.signal.aborted) scrollTo(0, 0); // Another URL, after a redirect, counts as another navigation.
     else event.scroll();
@@ -63,22 +64,12 @@ async function showPage(event: NavigateEvent, fetchUrl: string): Promise<void> {
   }
 }
 
-/** Answers the islands of the new content. */
-function replaceRange(old: MarkedRange, replacement: MarkedRange): MarkedRange[] {
-  unmountIslands((island) => containsNode(old, island.start));
+function replaceRange(old: MarkedRange, replacement: MarkedRange, page: Page): void {
+  const isInside = ({ start }: MarkedRange) => containsNode(old, start);
+  unmountIslands(isInside);
   for (const node of nodesOf(old)) node.remove();
-  const content = document.createDocumentFragment();
-  content.append(...nodesOf(replacement));
-  const islands = findRanges(content, "island");
-  old.end.before(content);
-  return islands;
-}
-
-/** A page's own styles come with it; those of pages before stay. */
-function addStyles(fetched: Document): void {
-  for (const style of fetched.head.querySelectorAll("link[rel=stylesheet], style")) {
-    if (![...document.head.children].some((known) => known.isEqualNode(style))) document.head.append(style);
-  }
+  old.end.before(...nodesOf(replacement));
+  mountIslands(page, findRanges(document.body, "island").filter(isInside));
 }
 
 function markLinks(): void {
