@@ -17,14 +17,14 @@ export function stateList(states: readonly string[]): SQL {
   return sql.join(states.map((state) => sql`${state}`), sql`, `);
 }
 
-/** A JSON value as one parameter: bound as text and cast, because the driver would otherwise encode it twice. */
+/** A JSON value (or null) as one parameter: bound as text and cast, because the driver would otherwise encode it twice. */
 export function json(value: unknown): SQL {
-  return value === null || value === undefined ? sql`null::jsonb` : sql`${JSON.stringify(value)}::text::jsonb`;
+  return sql`${value === null || value === undefined ? null : JSON.stringify(value)}::text::jsonb`;
 }
 
 /** A time (or null) as one parameter. */
 export function time(at: Date | null | undefined): SQL {
-  return at ? sql`${at.toISOString()}::timestamptz` : sql`null::timestamptz`;
+  return sql`${at?.toISOString() ?? null}::timestamptz`;
 }
 
 const dialect = new PgDialect();

@@ -2,10 +2,10 @@
  * Keeps warm slots ready and hands them out. `take` never waits: it gives a slot in a warm process, else in one that is
  * loading, else it starts a cold one; how many jobs may run is admission's business, not the pool's.
  *
- * A taken slot's place is filled again when it costs no caller anything: not while a start is pending, nor until the last
- * started job has connected and said so, ended, or been running for CONNECT_QUIET_MS (measured: loading a child beside a
- * connect slows the connect). How many are kept warm is warm_plan.ts's to say; a process that dies unused, or that is
- * stopped or stuck when it is looked at, is replaced, with back-off.
+ * A taken slot's place is filled again when it costs no caller anything: not while a job waits for a process or a start is
+ * pending, nor until the last started job has connected and said so, ended, or been running for CONNECT_QUIET_MS
+ * (measured: loading a child beside a connect slows the connect). How many are kept warm is warm_plan.ts's to say; a
+ * process that dies unused, or that is stopped or stuck when it is looked at, is replaced, with back-off.
  */
 import type { Config } from "../config/settings.ts";
 import type { Logger } from "../lifecycle/logger.ts";
@@ -65,6 +65,8 @@ const MAX_LOADING = 2;
 const SLOW_LOAD_MS = 2_000;
 /** Processes that load at once for jobs which wait for them. */
 const MAX_COLD_LOADING = Math.max(4, 2 * navigator.hardwareConcurrency);
+/** Between looks whether nobody waits for a process any more: mostly its own change tells. */
+const BURST_LOOK_MS = 250;
 /** Between the starts of two spare processes. */
 const SPARE_EVERY_MS = 250;
 /** Between two looks at idle processes, at memory, and at demand that has gone. */
@@ -264,7 +266,7 @@ export class SlotPool {
     if (this.#isStopped) return;
     const nowMs = performance.now();
     const pressure = this.#plan(nowMs);
-    const quietAtMs = this.#quietAtMs(nowMs);
+    const quietAtMs = this.#turns.isBusy ? nowMs + BURST_LOOK_MS : this.#quietAtMs(nowMs);
     if (quietAtMs > nowMs) return this.#refillAt(quietAtMs, nowMs);
     this.#loading = this.#loading.filter(({ process, sinceMs }) =>
       process.state === "loading" && sinceMs + SLOW_LOAD_MS > nowMs

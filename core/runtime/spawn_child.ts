@@ -20,6 +20,8 @@ export interface ChildEnvironment {
   reaper: Pick<Reaper, "add" | "remove">;
   /** Where they connect to. */
   listener: Pick<ChildListener, "path" | "expect">;
+  /** rtc-node in one file (rtc_bundle.ts); absent: slots load it module by module. */
+  rtcBundle?: string;
   logger: Logger;
 }
 
@@ -45,14 +47,15 @@ export function spawnChild(
   os: OsPermissions,
   { heapLimitMb = 0 }: { heapLimitMb?: number } = {},
 ): AgentChild {
-  const { folders, readEnv, reaper, listener } = environment;
+  const { folders, readEnv, reaper, listener, rtcBundle } = environment;
   const { env, withheld } = childEnv(readEnv, os.env);
   const logger = environment.logger.with({ child: kind.entry, file: kind.args.agentFile });
   if (withheld.length > 0) logger.warn("an agent asks for environment variables it can't have", { withheld });
   const expected = listener.expect();
+  const args = kind.entry === "slot" && rtcBundle !== undefined ? { ...kind.args, rtcBundle } : kind.args;
   const flags = childFlags(folders, os, { socketPath: listener.path, heapLimitMb });
   const command = new Deno.Command(Deno.execPath(), {
-    args: [...flags, ENTRY_POINTS[kind.entry], JSON.stringify(kind.args), listener.path, expected.token],
+    args: [...flags, ENTRY_POINTS[kind.entry], JSON.stringify(args), listener.path, expected.token],
     cwd: folders.projectDir,
     clearEnv: true,
     env,

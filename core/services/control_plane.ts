@@ -6,7 +6,9 @@
  * `parts` is null until everything that serving needs is there.
  */
 import { join } from "node:path";
+import type { Database } from "../../db/client.ts";
 import type { DatabaseProblem } from "../../db/database_error.ts";
+import { rehearsePlacing } from "../../db/rehearse_placing.ts";
 import type { LoadedConfig } from "../config/config.ts";
 import { VERSION } from "../config/version.ts";
 import type { Config } from "../config/settings.ts";
@@ -22,6 +24,7 @@ import { ChildListener } from "../runtime/child_listener.ts";
 import { AgentWatcher } from "../runtime/agent_watcher.ts";
 import type { ReadEnv } from "../runtime/child_permissions.ts";
 import { Reaper } from "../runtime/reaper.ts";
+import { writeRtcBundle } from "../runtime/rtc_bundle.ts";
 import type { ChildEnvironment } from "../runtime/spawn_child.ts";
 import { recordAgents } from "../runtime/record_agents.ts";
 import { startDatabase } from "./start_database.ts";
@@ -102,7 +105,7 @@ export class ControlPlane {
       inlineAgents: this.#config.inlineAgents ?? [],
     });
     this.#catalog = catalog;
-    const [database, livekit] = await Promise.all([
+    const [database, livekit, rtcBundle] = await Promise.all([
       startDatabase({
         config: this.#config,
         dataDir,
@@ -117,8 +120,10 @@ export class ControlPlane {
         logger: this.logger,
         webhookUrl: this.#options.webhookUrl,
       }),
+      this.#bundleRtc(projectDir),
       catalog.load(),
     ]);
+    if (rtcBundle !== null) environment.rtcBundle = rtcBundle;
     const databaseWatch = new DatabaseWatch({ database, silenceMs: this.#config.databaseSilenceMs, logger });
     this.#databaseWatch = databaseWatch;
     const presence = new InstancePresence({
@@ -146,6 +151,26 @@ export class ControlPlane {
     const { instanceId } = this;
     const sources = { instanceId, database, databaseWatch, livekit, catalog, environment, writer, presence, logger };
     await this.#startParts(buildParts({ ...this.#options, ...sources }));
+    void this.#rehearsePlacing(database);
+  }
+
+  /** Beside whatever comes already: without it the first requests take some milliseconds more. */
+  async #rehearsePlacing(database: Database): Promise<void> {
+    try {
+      await rehearsePlacing(database, this.instanceId, this.#config.databasePoolSize);
+    } catch (error) {
+      this.logger.debug("could not rehearse the placing of dispatches", { error });
+    }
+  }
+
+  /** Null when it can't be made: children only load more slowly then. */
+  async #bundleRtc(projectDir: string): Promise<string | null> {
+    try {
+      return await writeRtcBundle(projectDir);
+    } catch (error) {
+      this.logger.warn("rtc-node could not be written into one file; cold processes load more slowly", { error });
+      return null;
+    }
   }
 
   /**

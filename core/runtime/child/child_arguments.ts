@@ -5,6 +5,8 @@ export interface SlotArguments {
   agentFile: string | null;
   /** Of an inline agent, whose isolate may have loaded the file before it was changed. */
   agentVersion?: string;
+  /** rtc-node in one file (rtc_bundle.ts); absent: it is loaded module by module. */
+  rtcBundle?: string;
   /** How many jobs it holds at a time. One: it ends with its job; more: it goes on until it is told to end. */
   jobsAtOnce: number;
   /** Whether to warm up rtc-node while nobody waits. False for a slot that is started for a waiting job. */
@@ -23,7 +25,7 @@ export interface HostArguments {
 
 /** Reads the arguments; throws when they are not there, because then nobody of ours started this process. */
 export function readSlotArguments(text: string | undefined): SlotArguments {
-  const { agentFile, jobsAtOnce, prime, rtcLogs, connectTimeoutMs, maxLogLines } = parse(text);
+  const { agentFile, rtcBundle, jobsAtOnce, prime, rtcLogs, connectTimeoutMs, maxLogLines } = parse(text);
   if (
     (typeof agentFile !== "string" && agentFile !== null) || typeof prime !== "boolean" ||
     typeof rtcLogs !== "boolean" ||
@@ -33,6 +35,7 @@ export function readSlotArguments(text: string | undefined): SlotArguments {
   }
   return {
     agentFile,
+    ...(typeof rtcBundle === "string" ? { rtcBundle } : {}),
     jobsAtOnce: jobsAtOnce as number,
     prime,
     rtcLogs,

@@ -82,7 +82,7 @@ export class SlotRun {
       this.#jobsAtOnce = message.jobsAtOnce;
       this.#agentFile.resolve(message.agentFile);
     } else if (message.type === "start") this.#hold(message.job);
-    else if (message.type === "collect") (globalThis as { gc?: () => void }).gc?.();
+    else if (message.type === "collect") void this.#collect();
     else if (message.type === "validate" || message.type === "hook" || message.type === "ping") return;
     else if (message.type === "profile" || message.type === "profile_next") this.#profiler.receive(message);
     else this.#jobs.get(message.jobId)?.handle(message);
@@ -135,12 +135,15 @@ export class SlotRun {
   }
 
   async #load(): Promise<LoadedAgent> {
-    if (!this.#args.rtcLogs) quietRtc();
+    if (!this.#args.rtcLogs) {
+      await this.#loadRtc();
+      quietRtc();
+    }
     const isSpare = this.#args.agentFile === null;
     if (isSpare) await this.#loadAsSpare();
     const agent = await loadAgent(await this.#agentFile.promise, this.#args.agentVersion);
     const { AgentJob } = await import("./agent_job.ts");
-    if (!isSpare && this.#args.prime && this.isIdle) await this.#prime();
+    if (!isSpare && this.#args.prime && this.isIdle) await this.#prime(AgentJob);
     const context: SlotContext = { data: {} };
     await agent.options.prewarm?.(context);
     return { agent, context, AgentJob };
@@ -148,13 +151,40 @@ export class SlotRun {
 
   /** What every agent needs, while there is none yet. */
   async #loadAsSpare(): Promise<void> {
-    await import("./agent_job.ts");
-    if (!this.#isAdopted) await this.#prime();
+    const { AgentJob } = await import("./agent_job.ts");
+    if (!this.#isAdopted) await this.#prime(AgentJob);
   }
 
-  async #prime(): Promise<void> {
-    const { primeRtc } = await import("./prime_rtc.ts");
+  async #collect(): Promise<void> {
+    try {
+      const { collectGarbage } = await import("../../telemetry/profile.ts");
+      await collectGarbage();
+    } catch (error) {
+      this.#output.warn("garbage could not be collected", { error });
+    }
+  }
+
+  /** From its one file, when that can be had: without it the imports below load it. */
+  async #loadRtc(): Promise<void> {
+    const { rtcBundle } = this.#args;
+    if (rtcBundle === undefined) return;
+    try {
+      const { loadRtc } = await import("./load_rtc.ts");
+      loadRtc(rtcBundle);
+    } catch (error) {
+      this.#output.debug("rtc-node could not be loaded from one file", { error });
+    }
+  }
+
+  /** What the first job would otherwise wait for. */
+  async #prime(agentJob: LoadedAgent["AgentJob"]): Promise<void> {
+    const [{ primeRtc }, { rehearseJob }] = await Promise.all([
+      import("./prime_rtc.ts"),
+      import("./rehearse_job.ts"),
+    ]);
     const failure = await primeRtc();
     if (failure !== null) this.#output.debug(failure);
+    // A job that has come meanwhile is not kept waiting.
+    if (this.isIdle && !this.#isAdopted) await rehearseJob(agentJob);
   }
 }

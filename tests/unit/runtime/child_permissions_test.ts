@@ -24,6 +24,20 @@ Deno.test("childFlags narrows the network and widens reading as the agent says",
   assert.ok(flags(true).includes(`--allow-read=/srv/app,/srv/agents,/srv/models,${SOCKET}`));
 });
 
+Deno.test("childFlags leaves V8's code cache, which all processes share, as good for children as for others", async () => {
+  const flags = childFlags(FOLDERS, DEFAULT_OS_PERMISSIONS, { ...LIMITS, heapLimitMb: 256 });
+  const v8Flag = flags.find((flag) => flag.startsWith("--v8-flags=")) ?? "";
+  const tag = 'console.log((await import("node:v8")).cachedDataVersionTag())';
+  const tagWith = async (args: string[]) => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", ...args, tag], stdin: "null" })
+      .output();
+    return new TextDecoder().decode(stdout);
+  };
+  assert.match(await tagWith([]), /^\d+\n$/);
+  assert.equal(await tagWith([v8Flag]), await tagWith([]));
+  assert.notEqual(await tagWith(["--v8-flags=--expose-gc"]), await tagWith([]));
+});
+
 Deno.test("childFlags refuses a path that would widen a list flag", () => {
   assert.throws(() => childFlags(FOLDERS, { net: true, env: [], read: ["/srv/a,/"] }, LIMITS), /contains a comma/);
   assert.throws(() => childFlags({ ...FOLDERS, dataDir: "/a,b" }, DEFAULT_OS_PERMISSIONS, LIMITS), /contains a comma/);

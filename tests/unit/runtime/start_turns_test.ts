@@ -57,3 +57,20 @@ Deno.test("StartTurns does not count what runs without a process of its own", as
   turns.started({ state: "loading", pid: null });
   await turns.wait(() => true);
 });
+
+Deno.test("StartTurns is busy while somebody waits for a turn or for the process of one, and no longer", async () => {
+  const turns = new StartTurns(1);
+  assert.equal(turns.isBusy, false);
+  const { processes, all } = startAll(turns, 2);
+  assert.equal(turns.isBusy, true);
+  for (const loaded of [0, 1]) {
+    await nextTurns();
+    assert.equal(turns.isBusy, true);
+    processes[loaded]!.state = "warm";
+    turns.changed();
+  }
+  await all;
+  assert.equal(turns.isBusy, false);
+  await turns.wait(() => false);
+  assert.equal(turns.isBusy, false);
+});
