@@ -94,6 +94,7 @@ async function pathsOf(failed: string): Promise<Record<string, string>> {
     "recover 1h": "/recover?since=1h",
     "recover 24h": "/recover?since=24h",
     "recover 7d": "/recover?since=7d",
+    "operations": "/operations",
     "charts 1h": "/charts?range=1h",
     "charts 24h": "/charts?range=24h",
     "charts 7d": "/charts?range=7d",

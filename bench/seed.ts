@@ -1,7 +1,7 @@
 /**
  * Fills a database with a week of history, as a busy instance would have left it: dispatches, jobs, transitions, error
- * stacks, failed jobs in groups, retries, and samples in all three tiers. Made inside Postgres: 100,000 dispatches take
- * about half a minute.
+ * stacks, failed jobs in groups, retries, a large bulk operation, and samples in all three tiers. Made inside Postgres:
+ * 100,000 dispatches take about half a minute.
  */
 import { uuidv7 } from "../core/lifecycle/uuid.ts";
 import type { Database } from "../db/client.ts";
@@ -15,6 +15,8 @@ const FAILED_EVERY = 20;
 const GROUPS = 30;
 const AGENTS = ["echo", "greeter", "triage", "survey"];
 const ROOMS = 5_000;
+/** Of the bulk operation; as many as one may have. */
+const BULK_ITEMS = 10_000;
 
 /** Uuids of version 7, of `at`, told apart by the row's number: they sort as real ones do. */
 const ID = (at: string, tag: string) =>
@@ -70,6 +72,11 @@ function statementsOf(instance: string): string[] {
         case when state = 'failed' then left(md5('failure ' || failure), 16) end, id from plan`,
     `insert into job_details (job_id, failure_stack)
       select job_id, ${message} || E'\\n' || repeat(E'    at handle (agents/echo.ts:31:7)\\n', 12) from plan where state = 'failed'`,
+    `insert into bulk_operations (id, kind, state, request, actor, total, done, items_per_second, created_at, ended_at)
+      select '${instance}', 'retry', 'done', '{"by":"ids","label":null,"origin":"rest"}', 'rest:bench', count(*), count(*), 50,
+        max(at), max(at) from plan where n <= ${BULK_ITEMS}`,
+    `insert into bulk_items (operation_id, position, dispatch_id, state, at)
+      select '${instance}', n - 1, id, 'done', at from plan where n <= ${BULK_ITEMS}`,
     ...[["queued", "0 ms"], ["running", "6 ms"], ["ended", ""]].map(([to, after]) =>
       `insert into transitions (id, at, subject, dispatch_id, job_id, to_state, cause, actor, change_id)
         select md5('${to}' || n)::uuid, ${after === "" ? endedAt : `at + interval '${after}'`}, 'dispatch', id, null,

@@ -1,4 +1,8 @@
-/** Items of bulk operations: each is worked off once, in the order of its position. */
+/**
+ * Items of bulk operations: each is worked off once, in the order of its position. How many have which result is kept with
+ * their operation, by the same statement that changes an item. Its row is locked before its items everywhere, so that two
+ * such statements never wait for each other.
+ */
 import { sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
 import type { DispatchState } from "./schema/states.ts";
@@ -52,10 +56,17 @@ export async function recordBulkItem(
 ): Promise<boolean> {
   const written = await rows(
     database,
-    sql`update bulk_items set state = ${state}, result_dispatch_id = ${resultDispatchId}::uuid, error_code = ${code},
-        error = ${reason}, at = now()
-      where operation_id = ${operationId}::uuid and position = ${position}::int
-        and (state = 'waiting' or error_code = 'aborted') returning position`,
+    sql`with operation as (select id from bulk_operations where id = ${operationId}::uuid for update), before as (
+        select i.position, i.state from operation join bulk_items i on i.operation_id = operation.id
+        where i.position = ${position}::int and (i.state = 'waiting' or i.error_code = 'aborted') for update of i
+      ), item as (
+        update bulk_items i set state = ${state}, result_dispatch_id = ${resultDispatchId}::uuid, error_code = ${code},
+          error = ${reason}, at = now()
+        from before where i.operation_id = ${operationId}::uuid and i.position = before.position
+        returning before.state as was, i.state as is_now
+      ) update bulk_operations o set done = done + (is_now = 'done')::int, failed = failed + (is_now = 'failed')::int,
+          skipped = skipped + (is_now = 'skipped')::int - (was = 'skipped')::int
+        from item where o.id = ${operationId}::uuid returning o.id`,
   );
   return written.length === 1;
 }

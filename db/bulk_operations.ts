@@ -80,7 +80,12 @@ export async function insertBulkOperation(
     STORE_LOCK,
     sql`with ${judgedMembers(membership)}, member as (select * from judged where ${included}),
     operation as (
-      ${insertOperation(operation, sql`(select count(*)::int from member)`, maxRunning)}
+      ${
+      insertOperation(operation, {
+        total: sql`(select count(*)::int from member)`,
+        skipped: sql`(select count(*)::int from member where code is not null)`,
+      }, maxRunning)
+    }
         and (select case when ${operation.expected}::int is null then count(*) > 0 else count(*) = ${operation.expected}::int end
           from member where code is null) on conflict do nothing returning id
     ), item as (
@@ -104,7 +109,9 @@ export async function insertBulkCreate(
     database,
     STORE_LOCK,
     sql`with operation as (
-      ${insertOperation(operation, sql`${requests.length}::int`, maxRunning)} on conflict do nothing returning id
+      ${
+      insertOperation(operation, { total: sql`${requests.length}::int`, skipped: sql`0` }, maxRunning)
+    } on conflict do nothing returning id
     ), item as (
       insert into bulk_items (operation_id, position, request)
       select operation.id, ordinality - 1, asked from operation,
@@ -116,11 +123,13 @@ export async function insertBulkCreate(
 
 function insertOperation(
   { id, kind, request, actor, itemsPerSecond }: NewBulkOperation,
-  total: SQL,
+  { total, skipped }: { total: SQL; skipped: SQL },
   maxRunning: number,
 ): SQL {
-  return sql`insert into bulk_operations (id, kind, state, request, actor, total, items_per_second, created_at)
-    select ${id}::uuid, ${kind}, 'running', ${json(request)}, ${actor}, ${total}, ${itemsPerSecond}::int, now()
+  return sql`insert into bulk_operations (id, kind, state, request, actor, total, skipped, items_per_second, created_at)
+    select ${id}::uuid, ${kind}, 'running', ${
+    json(request)
+  }, ${actor}, ${total}, ${skipped}, ${itemsPerSecond}::int, now()
     where (select count(*) from bulk_operations where state = 'running') < ${maxRunning}::int`;
 }
 
@@ -165,13 +174,13 @@ export async function finishBulkOperation(database: Database, id: string, instan
 export async function abortBulkOperation(database: Database, id: string): Promise<boolean> {
   const aborted = await rows(
     database,
-    sql`with aborted as (
-        update bulk_operations set state = 'aborted', ended_at = now() where id = ${id}::uuid and state = 'running'
-        returning id
-      ), skipped as (
+    sql`with operation as (
+        select id from bulk_operations where id = ${id}::uuid and state = 'running' for update
+      ), item as (
         update bulk_items set state = 'skipped', error_code = 'aborted', at = now()
-        from aborted where operation_id = aborted.id and bulk_items.state = 'waiting' returning 1
-      ) select id, (select count(*) from skipped) as items from aborted`,
+        from operation where operation_id = operation.id and bulk_items.state = 'waiting' returning 1
+      ) update bulk_operations o set state = 'aborted', ended_at = now(), skipped = o.skipped + left_out.items
+        from operation, (select count(*)::int as items from item) left_out where o.id = operation.id returning o.id`,
   );
   return aborted.length === 1;
 }
@@ -216,19 +225,13 @@ type OperationRow = Record<string, unknown> & Omit<BulkOperation, "createdAt" | 
 };
 
 async function operationsWhere(database: Database, where: SQL, limit: number): Promise<BulkOperation[]> {
-  const counted = (state: string) => sql`count(*) filter (where state = ${state})::int as ${sql.raw(state)}`;
   const found = await rows<OperationRow>(
     database,
-    sql`select o.id, o.kind, o.state, o.request::text as request, o.actor, o.total,
-        o.items_per_second as "itemsPerSecond", o.instance_id as "instanceId", c.*,
-        (extract(epoch from o.created_at) * 1000)::float8 as "createdAtMs",
-        (extract(epoch from o.ended_at) * 1000)::float8 as "endedAtMs"
-      from (select * from bulk_operations ${where}
-        order by date_trunc('milliseconds', created_at) desc, id desc limit ${limit}::int) o
-      cross join lateral (select ${counted("waiting")}, ${counted("done")}, ${counted("failed")}, ${
-      counted("skipped")
-    } from bulk_items where operation_id = o.id) c
-      order by date_trunc('milliseconds', o.created_at) desc, o.id desc`,
+    sql`select id, kind, state, request::text as request, actor, total, items_per_second as "itemsPerSecond",
+        instance_id as "instanceId", total - done - failed - skipped as waiting, done, failed, skipped,
+        (extract(epoch from created_at) * 1000)::float8 as "createdAtMs",
+        (extract(epoch from ended_at) * 1000)::float8 as "endedAtMs"
+      from bulk_operations ${where} order by date_trunc('milliseconds', created_at) desc, id desc limit ${limit}::int`,
   );
   return found.map(({ waiting, done, failed, skipped, createdAtMs, endedAtMs, request, ...operation }) => ({
     ...operation,

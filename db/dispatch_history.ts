@@ -1,11 +1,11 @@
 /** What is read only when somebody opens one dispatch: its history, and its jobs' details and output. */
-import { asc, desc, eq, inArray } from "drizzle-orm";
+import { asc, desc, eq, inArray, sql } from "drizzle-orm";
 import type { Database } from "./client.ts";
-import { instances } from "./schema/instances.ts";
 import { jobDetails } from "./schema/job_details.ts";
 import { jobLogs } from "./schema/job_logs.ts";
 import { spans } from "./schema/spans.ts";
 import { transitions } from "./schema/transitions.ts";
+import { rows } from "./statement.ts";
 
 const MAX_TRANSITIONS = 500;
 const MAX_SPANS = 500;
@@ -42,7 +42,10 @@ export async function listSpansOfDispatch(database: Database, dispatchId: string
 /** Host names by instance id. */
 export async function listInstanceNames(database: Database, ids: string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map();
-  const found = await database.db.select({ id: instances.id, hostname: instances.hostname }).from(instances)
-    .where(inArray(instances.id, [...new Set(ids)]));
+  const asked = [...new Set(ids)].join(",");
+  const found = await rows<{ id: string; hostname: string }>(
+    database,
+    sql`select id, hostname from instances where id = any(string_to_array(${asked}, ',')::uuid[])`,
+  );
   return new Map(found.map(({ id, hostname }) => [id, hostname]));
 }

@@ -6,6 +6,25 @@ import { json, looseRows, rows } from "./statement.ts";
 /** Instances and agents that are read at most. */
 const MAX_ROWS = 5_000;
 
+/** An instance's worker of an agent, as the instance tells the others of it. Texts and lists are short: it is told often. */
+export interface WorkerReport {
+  /** Of its row in `workers`. */
+  id: string;
+  /** Why it takes no job now; null when it does. */
+  refusal: string | null;
+  offers: { accepted: number; declined: number; lapsed: number };
+  /** Why it declined offers lately, the most frequent first. */
+  declines: { reason: string; count: number }[];
+  connection: {
+    state: string;
+    /** ISO 8601, like all times in here. */
+    since: string;
+    attempts: number;
+    lastClose: { code: number; reason: string; at: string; explanation: string; remedy: string } | null;
+    lastError: { at: string; explanation: string; remedy: string } | null;
+  };
+}
+
 /** An agent that an instance hosts. */
 export interface HostedAgent {
   agent: string;
@@ -23,6 +42,8 @@ export interface HostedAgent {
   warm: number;
   /** Whether the instance takes new jobs of it (full or not). */
   isAdmitting: boolean;
+  /** Null: it has none, or its agent is broken. */
+  worker: WorkerReport | null;
 }
 
 /** An instance that has not ended, once per agent, or once without any. */
@@ -49,17 +70,17 @@ export async function writeInstanceAgents(
 ): Promise<void> {
   const given = sql`select given.* from instances cross join jsonb_to_recordset(${json(agents)}) as given (agent text,
     state text, error text, version text, "jobType" text, namespace text, deployment text, "maxJobs" int, used int, free int,
-    warm int, "isAdmitting" bool) where instances.id = ${instanceId}::uuid`;
+    warm int, "isAdmitting" bool, worker jsonb) where instances.id = ${instanceId}::uuid`;
   await looseRows(
     database,
     sql`with given as (${given}), gone as (
       delete from instance_agents where instance_id = ${instanceId}::uuid and agent not in (select agent from given)
-    ) insert into instance_agents (instance_id, agent, state, error, version, job_type, namespace, deployment, max_jobs, used,
-        free, warm, is_admitting, updated_at)
-      select ${instanceId}::uuid, agent, state, error, version, "jobType", namespace, deployment, "maxJobs", used, free, warm,
-        "isAdmitting", now() from given
+    ) insert into instance_agents (instance_id, agent, state, error, worker, version, job_type, namespace, deployment, max_jobs,
+        used, free, warm, is_admitting, updated_at)
+      select ${instanceId}::uuid, agent, state, error, worker, version, "jobType", namespace, deployment, "maxJobs", used, free,
+        warm, "isAdmitting", now() from given
       on conflict (instance_id, agent) do update set state = excluded.state, error = excluded.error,
-        version = excluded.version, job_type = excluded.job_type, namespace = excluded.namespace,
+        worker = excluded.worker, version = excluded.version, job_type = excluded.job_type, namespace = excluded.namespace,
         deployment = excluded.deployment, max_jobs = excluded.max_jobs, used = excluded.used, free = excluded.free,
         warm = excluded.warm, is_admitting = excluded.is_admitting, updated_at = excluded.updated_at`,
   );
@@ -73,7 +94,7 @@ export async function listOtherInstanceAgents(database: Database, instanceId: st
         i.cordoned_at is not null as "isCordoned", i.max_jobs as "maxJobsOfInstance",
         (extract(epoch from now() - a.updated_at) * 1000)::float8 as "ageMs",
         case when a.agent is not null then jsonb_build_object('agent', a.agent, 'state', a.state, 'error', a.error,
-          'version', a.version, 'jobType', a.job_type, 'namespace', a.namespace, 'deployment', a.deployment,
+          'worker', a.worker, 'version', a.version, 'jobType', a.job_type, 'namespace', a.namespace, 'deployment', a.deployment,
           'maxJobs', a.max_jobs, 'used', a.used, 'free', a.free, 'warm', a.warm, 'isAdmitting', a.is_admitting)::text
         end as hosted
       from instances i left join instance_agents a on a.instance_id = i.id

@@ -4,9 +4,11 @@
  *
  * State, one agent, whole room names, whole ids and time go by indexes. Everything else (parts of texts, metadata) must look
  * at rows one by one: it looks at SCAN_ROWS of those that the indexes give, newest first, and tells where it stopped, so
- * that a search for what hardly exists costs no more than one for what is everywhere, however many rows there are.
+ * that a search for what hardly exists costs no more than one for what is everywhere, however many rows there are. Errors are
+ * looked for among what has one only. Looking reads the columns that are asked about; the rest is read of what was found.
  */
-import { and, eq, gte, ilike, inArray, like, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, gte, inArray, isNotNull, like, or, type SQL, sql } from "drizzle-orm";
+import type { PgColumn } from "drizzle-orm/pg-core";
 import type { Database } from "./client.ts";
 import type { PageRequest } from "./dispatch_reads.ts";
 import type { Cursor } from "./page.ts";
@@ -15,6 +17,8 @@ import type { DispatchState, Origin, Priority } from "./schema/states.ts";
 import { plannedRows, rows } from "./statement.ts";
 
 export const SCAN_ROWS = 5_000;
+/** What failed lies apart from each other: so many cost as much to look at. */
+export const SCAN_ROWS_FOR_ERRORS = 1_000;
 /** Ends of ids are looked for further back: who has one wants that dispatch, not the newest. */
 const SCAN_ROWS_FOR_IDS = 100_000;
 /** Longest part of an error's text in the list. */
@@ -79,17 +83,24 @@ export async function searchDispatches(
     ? undefined
     : sql`(${dispatches.createdAt}, ${dispatches.id}) < (${cursor.createdAt.toISOString()}::timestamptz, ${cursor.id}::uuid)`;
   const indexed = and(...indexedConditions(filter), after) ?? sql`true`;
-  const scanned = and(...scannedConditions(filter));
-  if (!scanned) return { found: await listFound(database, indexed, limit, filter), stoppedAt: null };
-  const scanRows = filter.ids.length > 0 ? SCAN_ROWS_FOR_IDS : SCAN_ROWS;
+  const scanned = scannedConditions(filter);
+  if (scanned.length === 0) return { found: await listFound(database, indexed, limit, filter), stoppedAt: null };
+  const scanRows = scanRowsOf(filter);
+  const columns = [...new Set([dispatches.createdAt, dispatches.id, ...scanned.flatMap(({ columns }) => columns)])];
   // Under the table's own name, which the conditions use.
-  const newest =
-    sql`(select * from dispatches where ${indexed} order by created_at desc, id desc limit ${scanRows}::int)`;
-  const found = await plannedRows<FoundDispatch>(
-    database,
-    statementOf(sql`${newest} dispatches where ${scanned}`, limit),
-  );
-  return { found, stoppedAt: found.length === limit ? null : await findNth(database, indexed, scanRows) };
+  const newest = sql`(select ${sql.join(columns.map(({ name }) => sql.identifier(name)), sql`, `)} from dispatches
+    where ${indexed} order by created_at desc, id desc limit ${scanRows}::int) dispatches`;
+  const hits = sql`(select id as hit from ${newest} where ${and(...scanned.map(({ condition }) => condition))}
+    order by created_at desc, id desc limit ${limit}::int) hits join dispatches on dispatches.id = hit`;
+  // One value that has no index: few texts and always one plan, so that planning it costs more than keeping it.
+  const read = Object.values(filter).flat().filter((value) => value !== null).length === 1 ? rows : plannedRows;
+  const found = await read<FoundDispatch>(database, statementOf(hits, limit));
+  return { found, stoppedAt: found.length === limit ? null : await findNth(database, read, indexed, scanRows) };
+}
+
+function scanRowsOf({ ids, errors }: JobFilter): number {
+  if (ids.length > 0) return SCAN_ROWS_FOR_IDS;
+  return errors.length > 0 ? SCAN_ROWS_FOR_ERRORS : SCAN_ROWS;
 }
 
 /** The list without a filter is asked for all the time: its statement is prepared; others are planned for their values. */
@@ -117,8 +128,13 @@ function statementOf(source: SQL, limit: number): SQL {
 }
 
 /** The last row that is looked at; null: there are fewer. */
-async function findNth(database: Database, indexed: SQL, count: number): Promise<Cursor | null> {
-  const [last] = await plannedRows<{ id: string; createdAtMs: number }>(
+async function findNth(
+  database: Database,
+  read: typeof rows,
+  indexed: SQL,
+  count: number,
+): Promise<Cursor | null> {
+  const [last] = await read<{ id: string; createdAtMs: number }>(
     database,
     sql`select id, (extract(epoch from created_at) * 1000)::float8 as "createdAtMs" from dispatches where ${indexed}
       order by created_at desc, id desc offset ${count - 1}::int limit 1`,
@@ -126,33 +142,43 @@ async function findNth(database: Database, indexed: SQL, count: number): Promise
   return last ? { id: last.id, createdAt: new Date(last.createdAtMs) } : null;
 }
 
-function indexedConditions({ states, agents, rooms, ids, since }: JobFilter): (SQL | undefined)[] {
+function indexedConditions({ states, agents, rooms, errors, ids, since }: JobFilter): (SQL | undefined)[] {
   return [
     agents.length === 1 ? inArray(dispatches.agent, agents) : undefined,
     states.length === 0 ? undefined : inArray(dispatches.state, states),
     rooms.length === 0 || rooms.some(isBeginning) ? undefined : inArray(dispatches.room, rooms),
     ids.length === 0 || !ids.every(isWholeId) ? undefined : or(...ids.map(wholeIdCondition)),
+    errors.length === 0 ? undefined : isNotNull(dispatches.failureCode),
     since === null ? undefined : gte(dispatches.createdAt, since),
   ];
 }
 
-function scannedConditions(filter: JobFilter): (SQL | undefined)[] {
+/** Conditions that are looked for row by row, with the columns that they read. */
+function scannedConditions(filter: JobFilter): { columns: PgColumn[]; condition: SQL | undefined }[] {
   const { agents, rooms, errors, priorities, origins, ids, words, metadata } = filter;
-  const any = <T>(values: readonly T[], condition: (value: T) => SQL | undefined) =>
-    values.length === 0 ? undefined : or(...values.map(condition));
+  const { agent, room, failureMessage, failureCode, priority, origin } = dispatches;
+  const any = <T>(values: readonly T[], condition: (value: T) => SQL | undefined) => or(...values.map(condition));
   return [
-    agents.length < 2 ? undefined : inArray(dispatches.agent, agents),
-    rooms.some(isBeginning) ? any(rooms, roomCondition) : undefined,
-    any(
-      errors,
-      (text) => or(ilike(dispatches.failureMessage, `%${escapeLike(text)}%`), eq(dispatches.failureCode, text)),
-    ),
-    priorities.length === 0 ? undefined : inArray(dispatches.priority, priorities),
-    origins.length === 0 ? undefined : inArray(dispatches.origin, origins),
-    ids.every(isWholeId) ? undefined : any(ids, idCondition),
-    ...words.map((word) => ilike(dispatches.room, `%${escapeLike(word)}%`)),
-    ...metadata.map(({ name, value }) => sql`${dispatches.metadata}->>${name} = ${value}`),
-  ];
+    agents.length < 2 ? [] : { columns: [agent], condition: inArray(agent, agents) },
+    rooms.some(isBeginning) ? { columns: [room], condition: any(rooms, roomCondition) } : [],
+    errors.length === 0 ? [] : {
+      columns: [failureMessage, failureCode],
+      condition: any(errors, (text) => or(hasPart(failureMessage, text), eq(failureCode, text))),
+    },
+    priorities.length === 0 ? [] : { columns: [priority], condition: inArray(priority, priorities) },
+    origins.length === 0 ? [] : { columns: [origin], condition: inArray(origin, origins) },
+    ids.every(isWholeId) ? [] : { columns: [], condition: any(ids, idCondition) },
+    words.map((word) => ({ columns: [room], condition: hasPart(room, word) })),
+    metadata.map(({ name, value }) => ({
+      columns: [dispatches.metadata],
+      condition: sql`${dispatches.metadata}->>${name} = ${value}`,
+    })),
+  ].flat();
+}
+
+/** Without regard to case; in half the time of ilike, which makes the wanted text small for every row. */
+function hasPart(column: PgColumn, text: string): SQL {
+  return sql`strpos(lower(${column}), (select lower(${text}::text))) > 0`;
 }
 
 const isBeginning = (room: string) => room.endsWith("*");

@@ -14,7 +14,7 @@ import { canOperate, pageData } from "./(_shared)/page.ts";
 import { partsOf } from "./(_shared)/parts.ts";
 
 /** Jobs that are listed; all of a larger group are retried from its preview. */
-const MAX_MEMBERS = 200;
+const MAX_MEMBERS = 100;
 const MAX_LOSSES = 20;
 const MAX_OPERATIONS = 5;
 

@@ -13,6 +13,10 @@ export const bulkOperations = pgTable("bulk_operations", {
   request: jsonb().notNull(),
   actor: text().notNull(),
   total: integer().notNull(),
+  /** Items that have a result, kept by the statements that give it: the others wait. */
+  done: integer().notNull().default(0),
+  failed: integer().notNull().default(0),
+  skipped: integer().notNull().default(0),
   itemsPerSecond: integer("items_per_second").notNull(),
   /** Instance that works on it; another takes over when that one is gone. */
   instanceId: uuid("instance_id"),

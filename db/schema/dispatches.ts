@@ -57,6 +57,9 @@ export const dispatches = pgTable("dispatches", {
   index("dispatches_agent_state").on(t.agent, t.state, t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()).where(
     sql`${t.state} in ('failed', 'cancelled', 'expired')`,
   ),
+  index("dispatches_failed").on(t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()).where(
+    sql`${t.failureCode} is not null`,
+  ),
   index("dispatches_room").on(t.room, t.createdAt.desc().nullsFirst(), t.id.desc().nullsFirst()),
   index("dispatches_retry_of").on(t.retryOf).where(sql`${t.retryOf} is not null`),
   index("dispatches_live").on(t.server, t.room).where(sql`${t.state} in ('queued', 'placed', 'running')`),

@@ -1,4 +1,4 @@
-import { boolean, integer, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
+import { boolean, integer, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
 import { at } from "./columns.ts";
 import { instances } from "./instances.ts";
 
@@ -8,7 +8,10 @@ export const instanceAgents = pgTable("instance_agents", {
   agent: text().notNull(),
   /** "loading", "ready" or "broken". */
   state: text().notNull(),
+  /** Why it is broken. */
   error: text(),
+  /** What is told of its worker: WorkerReport of db/instance_agents.ts. */
+  worker: jsonb(),
   /** Hash of the agent's file: different versions run side by side during a roll-out. */
   version: text().notNull().default(""),
   jobType: text("job_type").notNull().default("room"),

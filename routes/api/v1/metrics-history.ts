@@ -1,15 +1,22 @@
 import { z } from "zod";
 import { isPlainText } from "../../../core/dispatch/dispatch_request.ts";
-import { readMetricHistory } from "../../../core/services/metric_history.ts";
+import type { Parts } from "../../../core/services/control_plane.ts";
+import { type KeepFor, KeptReads } from "../../../core/services/kept_reads.ts";
+import { type HistoryQuery, type MetricHistory, readMetricHistory } from "../../../core/services/metric_history.ts";
 import { isSampledMetric, SAMPLED_METRICS } from "../../../core/telemetry/metric_kinds.ts";
 import { define } from "../../(_shared)/define.ts";
 import { readQuery } from "../../(_shared)/input.ts";
 import { partsOf } from "../../(_shared)/parts.ts";
 
 const HOUR_MS = 3_600_000;
+/** Of the last hour, which many ask for again and again; a sample comes every 5 s. */
+const KEEP: KeepFor = { freshMs: 2_000, staleMs: 5_000 };
+const MAX_KEPT = 40;
 const MAX_SPAN_MS = 400 * 24 * HOUR_MS;
 const names = Object.keys(SAMPLED_METRICS).join(", ");
 const instant = z.iso.datetime({ offset: true }).transform((text) => new Date(text)).optional();
+
+const kept = new WeakMap<Parts, KeptReads<MetricHistory>>();
 
 const querySchema = z.strictObject({
   metrics: z.string().transform((text) => [...new Set(text.split(","))])
@@ -29,13 +36,26 @@ export const handler = define.handlers({
   async GET(ctx) {
     const query = readQuery(ctx.url, querySchema);
     if (!query.ok) return query.response;
-    const until = query.value.until ?? new Date();
-    const since = query.value.since ?? new Date(until.getTime() - HOUR_MS);
-    const { metrics, instanceId = null, agent = null } = query.value;
-    const { database } = partsOf(ctx.state);
-    return Response.json(await readMetricHistory(database.reads, { metrics, since, until, instanceId, agent }));
+    const { metrics, since, until, instanceId = null, agent = null } = query.value;
+    const parts = partsOf(ctx.state);
+    const asked = { metrics, instanceId, agent };
+    if (since === undefined && until === undefined) return Response.json(await lastHour(parts, asked));
+    const end = until ?? new Date();
+    const span = { since: since ?? new Date(end.getTime() - HOUR_MS), until: end };
+    return Response.json(await readMetricHistory(parts.database.reads, { ...asked, ...span }));
   },
 });
+
+/** Read once for all who ask for the same. */
+function lastHour(parts: Parts, asked: Omit<HistoryQuery, "since" | "until">): Promise<MetricHistory> {
+  const answers = kept.getOrInsertComputed(parts, () => new KeptReads({ maxKeys: MAX_KEPT }));
+  const read = () => {
+    const nowMs = Date.now();
+    const span = { since: new Date(nowMs - HOUR_MS), until: new Date(nowMs) };
+    return readMetricHistory(parts.database.reads, { ...asked, ...span });
+  };
+  return answers.read(JSON.stringify(asked), read, KEEP);
+}
 
 function spanMs(since: Date | undefined, until: Date | undefined): number {
   const end = until?.getTime() ?? Date.now();

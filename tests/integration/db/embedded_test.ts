@@ -11,7 +11,7 @@ import { LOCATION_FILE } from "../../../db/embedded/home.ts";
 import { canRun, chooseUser } from "../../../db/embedded/run_as.ts";
 import { type DatabaseChild, processesOf, startDatabaseChild } from "../../support/database_processes.ts";
 import { eventually } from "../../support/eventually.ts";
-import { makeTestDir } from "../../support/postgres.ts";
+import { makeTestDir } from "../../support/test_dir.ts";
 
 const LINUX = Deno.build.os === "linux";
 const ROOT = Deno.uid() === 0;
@@ -76,10 +76,7 @@ async function writtenIds(path: string): Promise<Set<number>> {
 }
 
 async function noProcessOf(path: string): Promise<void> {
-  await eventually(async () => (await processesOf(path)).length === 0, {
-    withinMs: 4_000,
-    what: `no process of ${path} is left`,
-  });
+  await eventually(async () => (await processesOf(path)).length === 0, { what: `no process of ${path} is left` });
 }
 
 Deno.test("EmbeddedPostgres keeps its rows and its password when it is stopped and started again", () =>

@@ -1,7 +1,7 @@
 /** What pages and lists read: right, bounded, and ended when it takes too long. */
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { listFailureGroups, previewFailureGroup } from "../../../db/failure_groups.ts";
-import { type JobFilter, SCAN_ROWS, searchDispatches } from "../../../db/job_search.ts";
+import { type JobFilter, SCAN_ROWS, SCAN_ROWS_FOR_ERRORS, searchDispatches } from "../../../db/job_search.ts";
 import { describeDatabaseError } from "../../../db/database_error.ts";
 import { insertJobHistory } from "../../support/job_history.ts";
 import { startTestPostgres, type TestDatabase, type TestPostgres } from "../../support/postgres.ts";
@@ -76,7 +76,7 @@ Deno.test("searchDispatches finds by each qualifier alone and by all together", 
 
 Deno.test("searchDispatches stops looking after its limit of rows, tells where, and goes on from there", async () => {
   await insertJobHistory(test.database, SCAN_ROWS + 100);
-  const rare = { words: ["room-7"], agents: ["echo"], errors: ["nothing"] };
+  const rare = { words: ["room-7"], agents: ["echo"], priorities: ["low" as const] };
   const first = await search(rare);
   deepEqual(first.found, []);
   ok(first.stoppedAt);
@@ -86,6 +86,28 @@ Deno.test("searchDispatches stops looking after its limit of rows, tells where, 
     where (created_at, id) < (${first.stoppedAt.createdAt.toISOString()}::timestamptz, ${first.stoppedAt.id}::uuid)`;
   equal(left, 100);
   equal((await search(rare, { limit: 50, cursor: first.stoppedAt })).stoppedAt, null);
+});
+
+Deno.test("searchDispatches looks for an error among what has one, and tells where it stopped", async () => {
+  await insertJobHistory(test.database, SCAN_ROWS_FOR_ERRORS + 20);
+  await test.database.sql`update dispatches set failure_code = 'exception', failure_message = 'boom'
+    where room not in ('room-1', 'room-2', 'room-3', 'room-4')`;
+  const rare = { errors: ["nothing"] };
+  const first = await search(rare);
+  deepEqual(first.found, []);
+  ok(first.stoppedAt);
+  const [{ left } = { left: 0 }] = await test.database.sql<{ left: number }[]>`
+    select count(*)::int as left from dispatches where failure_code is not null
+      and (created_at, id) < (${first.stoppedAt.createdAt.toISOString()}::timestamptz, ${first.stoppedAt.id}::uuid)`;
+  const [{ failed } = { failed: 0 }] = await test.database.sql<{ failed: number }[]>`
+    select count(*)::int as failed from dispatches where failure_code is not null`;
+  ok(failed < SCAN_ROWS_FOR_ERRORS + 20);
+  equal(left, failed - SCAN_ROWS_FOR_ERRORS);
+  await test.database.sql`update dispatches set failure_message = 'Ünlike' where id = (
+    select id from dispatches where failure_code is not null order by created_at limit 1)`;
+  const older = { limit: 50, cursor: first.stoppedAt };
+  equal((await search({ errors: ["nLIKE"] }, older)).found.length, 1);
+  equal((await search({ errors: ["100%", "exceptio"] }, older)).found.length, 0);
 });
 
 Deno.test("listFailureGroups counts each group, by the time it failed, the largest first", async () => {
