@@ -42,6 +42,11 @@ export interface NewDispatch extends Partial<DispatchWishes> {
   ruleId?: string;
   /** Not stored beside another live dispatch of its agent in its room; unlike a wish, not remembered. */
   isAlone?: boolean;
+  /**
+   * Not stored when LiveKit has given it to an instance after all: while a job serves its participant, when one did since
+   * then, or when there is a dispatch under LiveKit's id.
+   */
+  unservedSince?: Date;
 }
 
 export interface NewJob {
@@ -256,9 +261,26 @@ async function newRows(database: Database, dispatch: NewDispatch, statement: SQL
 }
 
 /** A further condition of an insert; nothing when several may be in the room. */
-function roomIsFree({ server, room, agent, participantIdentity, oneAgentPerRoom, isAlone }: NewDispatch): SQL {
-  if (!oneAgentPerRoom && !isAlone) return sql``;
-  return sql` and not exists (select from dispatches where ${inRoom(server, room, agent, participantIdentity)})`;
+function roomIsFree(dispatch: NewDispatch): SQL {
+  const { server, room, agent, participantIdentity, oneAgentPerRoom, isAlone, unservedSince } = dispatch;
+  const unserved = isUnserved(dispatch, unservedSince);
+  if (!oneAgentPerRoom && !isAlone) return unserved;
+  return sql` and not exists (select from dispatches where ${
+    inRoom(server, room, agent, participantIdentity)
+  })${unserved}`;
+}
+
+/** A further condition: nothing says that LiveKit has given it to an instance after all. */
+function isUnserved(
+  { server, room, agent, participantIdentity, livekitDispatchId }: NewDispatch,
+  since: Date | undefined,
+): SQL {
+  if (since === undefined) return sql``;
+  return participantIdentity === null
+    ? sql` and not exists (select from dispatches where server = ${server} and livekit_dispatch_id = ${livekitDispatchId})`
+    : sql` and not exists (select from jobs where server = ${server} and room = ${room} and agent = ${agent}
+      and participant = ${participantIdentity}
+      and (state in ('created', 'assigned', 'running') or created_at > ${time(since)}))`;
 }
 
 function inRoom(server: string, room: string, agent: string, participantIdentity: string | null): SQL {

@@ -47,9 +47,17 @@ export async function takeCommands(
   );
 }
 
-/** Notes how a command went; `error` null: well. */
+/** Larger ones are parts of something, and of no use when they were taken. */
+const MAX_KEPT_PAYLOAD_BYTES = 8_192;
+
+/** Notes how a command went; `error` null: well. Forgets a large payload. */
 export async function finishCommand(database: Database, id: string, error: string | null): Promise<void> {
-  await rows(database, sql`update instance_commands set done_at = now(), error = ${error} where id = ${id}::uuid`);
+  await rows(
+    database,
+    sql`update instance_commands set done_at = now(), error = ${error},
+      payload = case when pg_column_size(payload) > ${MAX_KEPT_PAYLOAD_BYTES}::int then '{}' else payload end
+      where id = ${id}::uuid`,
+  );
 }
 
 /** Forgets up to `limit` commands older than `ageMs`, answered or not. */

@@ -7,6 +7,7 @@
  * (core/coordination/lifecycle_writer.ts) sees to it.
  */
 import { type SQL, sql } from "drizzle-orm";
+import { CANCEL_REQUESTED } from "./cancel_requests.ts";
 import type { Database } from "./client.ts";
 import type { JobFailureColumns, JobKey } from "./job_key.ts";
 import { DISPATCH_TRANSITIONS, JOB_TRANSITIONS } from "./lifecycle.ts";
@@ -17,7 +18,10 @@ import { rows } from "./statement.ts";
 export type NextStep =
   /** It ends as the job did. */
   | { kind: "final" }
-  /** It waits for another attempt, not before `notBefore` (null: at once). Not for standing dispatches: they go on. */
+  /**
+   * It waits for another attempt, not before `notBefore` (null: at once), unless its cancel was asked for: then it ends as
+   * cancelled. Not for standing dispatches: they go on.
+   */
   | { kind: "retry"; notBefore: Date | null }
   /** It goes on: other jobs of it run, or may come. */
   | { kind: "none" };
@@ -82,7 +86,11 @@ export async function applyJobChanges(database: Database, changes: readonly JobC
         when c.kind = 'connected' then j.state = 'running' and coalesce(j.connected_at = c.at, true)
         when c.kind = 'ready' then j.state = 'running' and coalesce(j.ready_at = c.at, true)
         else (j.state::text, c.to_state::text) in (${JOB_PAIRS}) end
-      returning c.*
+      returning c.*, c.wants_retry and ${CANCEL_REQUESTED} = any(j.flags) as is_cancelled
+    ), step as (
+      -- From the row as it was written: a cancel that came meanwhile is seen.
+      select *, wants_retry and not is_cancelled as is_retry,
+        case when is_cancelled then 'cancelled'::dispatch_state else dispatch_wanted end as dispatch_to from job
     ), details as (
       insert into job_details (job_id, failure_stack, peak_memory_bytes, cpu_ms)
       select c.job_id, c.failure_stack, c.peak_memory_bytes, c.cpu_ms from job c
@@ -105,7 +113,7 @@ export async function applyJobChanges(database: Database, changes: readonly JobC
         failure_message = case c.dispatch_to when 'failed' then c.failure_message end,
         failure_remedy = case c.dispatch_to when 'failed' then c.failure_remedy end,
         change_id = case when c.dispatch_to is null then d.change_id else c.change_id end
-      from job c where d.id = c.dispatch_id and case
+      from step c where d.id = c.dispatch_id and case
         when c.kind in ('connected', 'ready') then d.state = 'running'
         else (d.state::text, c.dispatch_to::text) in (${DISPATCH_PAIRS}) and not (c.kind = 'ended'
           and ${IS_STANDING}) end
@@ -144,11 +152,11 @@ export async function areJobChangesApplied(database: Database, changes: readonly
 
 const RECORD = sql.raw(
   `n int, job_id uuid, dispatch_id uuid, lease_token uuid, change_id uuid, at timestamptz(3), actor text,
-  cause text, kind text, to_state job_state, dispatch_to dispatch_state, pid int,
+  cause text, kind text, to_state job_state, dispatch_wanted dispatch_state, pid int,
   isolation job_isolation, end_reason text, failure_code text,
   failure_kind text, failure_message text, failure_fingerprint text, failure_class text, retry_after_ms int,
   failure_remedy text, failure_stack text, exit_code int, signal text, flags text[], human_seen_at timestamptz(3),
-  peak_memory_bytes bigint, cpu_ms int, is_retry boolean, not_before timestamptz(3)`,
+  peak_memory_bytes bigint, cpu_ms int, wants_retry boolean, not_before timestamptz(3)`,
 );
 
 /**
@@ -176,7 +184,7 @@ function pairs(transitions: Readonly<Record<string, readonly string[]>>): SQL {
 function toRecord(change: JobChange, n: number): Record<string, unknown> {
   const { job, changeId, actor, cause, at, kind } = change;
   const ids = { n, job_id: job.jobId, dispatch_id: job.dispatchId, lease_token: job.leaseToken, change_id: changeId };
-  const base = { ...ids, actor, cause, kind, at: at.toISOString(), is_retry: false };
+  const base = { ...ids, actor, cause, kind, at: at.toISOString(), wants_retry: false };
   if (change.kind === "entered") {
     // Every process has an id, so a job without one runs in the control plane itself.
     const isolation = change.pid === null ? "inline" : "process";
@@ -188,7 +196,7 @@ function toRecord(change: JobChange, n: number): Record<string, unknown> {
   return {
     ...base,
     ...states(end.state, next.kind === "final" ? end.state : next.kind === "retry" ? "queued" : null),
-    is_retry: next.kind === "retry",
+    wants_retry: next.kind === "retry",
     not_before: next.kind === "retry" ? next.notBefore?.toISOString() ?? null : null,
     end_reason: end.endReason,
     failure_code: failure?.code ?? null,
@@ -209,5 +217,5 @@ function toRecord(change: JobChange, n: number): Record<string, unknown> {
 }
 
 function states(job: JobState, dispatch: DispatchState | null) {
-  return { to_state: job, dispatch_to: dispatch };
+  return { to_state: job, dispatch_wanted: dispatch };
 }

@@ -29,20 +29,31 @@ export async function listJobLogs(database: Database, jobId: string, afterId: nu
     .orderBy(asc(jobLogs.id)).limit(limit);
 }
 
-/** Where the output of other instances' jobs ends now (0: there is none), for these dispatches. */
-export async function listLogEnds(
+/** How far a job of another instance is: the last line of its output (0: none), and its progress as JSON text. */
+export interface JobTail {
+  id: string;
+  dispatchId: string;
+  attempt: number;
+  lastId: number;
+  progress: string | null;
+}
+
+/** Of the jobs of these dispatches that run, or ran, on other instances. */
+export async function listJobTails(
   database: Database,
   dispatchIds: readonly string[],
   ownInstanceId: string,
-): Promise<{ id: string; dispatchId: string; attempt: number; lastId: number }[]> {
-  const found = await rows<{ id: string; dispatchId: string; attempt: number; lastId: string }>(
+): Promise<JobTail[]> {
+  const found = await rows<{ [Key in keyof JobTail]: Key extends "lastId" ? string : JobTail[Key] }>(
     database,
-    sql`select j.id, j.dispatch_id as "dispatchId", j.attempt,
+    sql`select j.id, j.dispatch_id as "dispatchId", j.attempt, d.progress::text as progress,
         coalesce((select max(l.id) from job_logs l where l.job_id = j.id), 0)::text as "lastId"
-      from jobs j where j.dispatch_id = any(${`{${dispatchIds.join(",")}}`}::text::uuid[])
-        and j.instance_id <> ${ownInstanceId}::uuid`,
+      from jobs j left join job_details d on d.job_id = j.id
+      where j.dispatch_id = any(${`{${
+      dispatchIds.join(",")
+    }}`}::text::uuid[]) and j.instance_id <> ${ownInstanceId}::uuid`,
   );
-  return found.map(({ lastId, ...job }) => ({ ...job, lastId: Number(lastId) }));
+  return found.map((job) => ({ ...job, lastId: Number(job.lastId) }));
 }
 
 /** Adds to the count of lines that were not kept. */

@@ -52,6 +52,28 @@ export async function queueUnplaced(
   return moved.length === 1;
 }
 
+/** The agent does not want it, or LiveKit refused it. False when it was assigned, moved or ended meanwhile. */
+export async function failUnplaced(
+  database: Database,
+  dispatchId: string,
+  { code, message, remedy }: { code: string; message: string; remedy: string },
+  change: Change,
+): Promise<boolean> {
+  const failed = await rows(
+    database,
+    sql`with dispatch as (
+      update dispatches set state = 'failed', ended_at = ${time(change.at)}, waiting_reason = null,
+        failure_code = ${code}, failure_message = ${message}, failure_remedy = ${remedy}, change_id = ${change.changeId}
+      where id = ${dispatchId} and state = 'queued' and placement = 'livekit' returning id
+    ), history as (
+      insert into transitions (id, at, subject, dispatch_id, job_id, from_state, to_state, cause, actor, change_id)
+      select gen_random_uuid(), ${time(change.at)}, 'dispatch'::transition_subject, id, null::uuid, 'queued', 'failed',
+        ${change.cause}, ${change.actor}, ${change.changeId}::uuid from dispatch
+    ) select id from dispatch`,
+  );
+  return failed.length === 1;
+}
+
 export interface UnwatchedPlacement extends Record<string, unknown> {
   id: string;
   agent: string;

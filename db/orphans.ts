@@ -3,6 +3,7 @@
  * its owner's until the statement that ends it (db/job_changes.ts, guarded by the owner's lease token).
  */
 import { sql } from "drizzle-orm";
+import { CANCEL_REQUESTED } from "./cancel_requests.ts";
 import type { Database } from "./client.ts";
 import { rows } from "./statement.ts";
 
@@ -27,6 +28,8 @@ export interface Orphan {
   lastSeenAt: Date;
   /** LiveKit starts a job of the dispatch for each participant: it does not end with this one. */
   isStanding: boolean;
+  /** Its cancel was asked for when its owner could not be told (cancel_requests.ts). */
+  isCancelRequested: boolean;
 }
 
 /** Claims orphans, or renews our claim on them, for `forMs` of database time. */
@@ -51,6 +54,7 @@ export async function claimOrphans(
         j.participant_identity as "participantIdentity", j.connected_at is not null as "wasConnected",
         j.human_seen_at is not null as "hadHumans",
         (d.placement = 'livekit' and d.participant_identity is null and j.participant is not null) as "isStanding",
+        ${CANCEL_REQUESTED} = any(j.flags) as "isCancelRequested",
         (extract(epoch from d.created_at) * 1000)::bigint::text as requested,
         (extract(epoch from i.heartbeat_at) * 1000)::bigint::text as seen`,
   );

@@ -2,7 +2,7 @@ import { HttpError, page } from "fresh";
 import { Alert, type AlertText } from "../components/Alert.tsx";
 import type { WorkersData, WorkerView } from "../components/workers/types.ts";
 import type { Parts } from "../core/services/control_plane.ts";
-import { listLiveWorkers, type WorkerRow } from "../db/worker_reads.ts";
+import type { FleetConnection, FleetWorker } from "../core/services/fleet_workers.ts";
 import WorkersBoard from "../islands/WorkersBoard.tsx";
 import { actorOf, requireRole } from "./(_shared)/access.ts";
 import { closedInstances, withOwnState } from "./(_shared)/closed_instances.ts";
@@ -62,13 +62,13 @@ export default define.page<typeof handler>(({ data: { workers, problem }, state 
 ));
 
 async function workersData(parts: Parts): Promise<WorkersData> {
-  const [shared, rows] = await Promise.all([overviewWithLoads(parts), listLiveWorkers(parts.database.reads)]);
+  const [shared, workers] = await Promise.all([overviewWithLoads(parts), workersView(parts)]);
   const overview = withOwnState(parts, shared.overview);
-  const others = rows.filter(({ instanceId }) => instanceId !== parts.instanceId).map(viewOfRow);
+  const now = new Date();
   return {
     ...shared,
     overview,
-    workers: [...ownWorkers(parts, new Date()), ...others],
+    workers: workers.map((worker) => viewOf(worker, now)),
     closed: await closedInstances(parts, overview),
     drainTimeoutMs: parts.config.drainTimeoutMs,
   };
@@ -84,50 +84,30 @@ function actionOf(form: FormData): InstanceAction | null {
     : null;
 }
 
-function ownWorkers(parts: Parts, now: Date): WorkerView[] {
-  return workersView(parts).map(({ connection, ...worker }) => {
-    const { id, instanceId, agent, jobType, loadRatio, refusal, declines } = worker;
-    const { state, since, attempts, lastClose, lastError } = connection;
-    const isNow = state !== "registered" && state !== "stopped";
-    const cause = isNow ? lastError ?? lastClose : lastClose;
-    const isTold = cause !== null && (isNow || now.getTime() - cause.at.getTime() < RECENT_LOSS_MS);
-    const title = cause === null
-      ? ""
-      : "code" in cause
-      ? `lost its socket at ${cause.at.toISOString().slice(11, 19)} UTC (${cause.code}).`
-      : "can't connect.";
-    return {
-      id,
-      instanceId,
-      agent,
-      jobType,
-      state,
-      since: since.toISOString(),
-      attempts,
-      ...{ loadRatio, refusal, declines },
-      trouble: isTold && cause ? { title, text: `${cause.explanation} ${cause.remedy}`, isNow } : null,
-    };
-  });
+function viewOf(worker: FleetWorker, now: Date): WorkerView {
+  const { id, instanceId, agent, jobType, loadRatio, refusal, declines, connection } = worker;
+  const { state, since, attempts } = connection;
+  return {
+    ...{ id, instanceId, agent, jobType, state, since: since.toISOString(), attempts },
+    ...{ loadRatio, refusal, declines: declines ?? [], trouble: troubleOf(connection, now) },
+  };
 }
 
-function viewOfRow(
-  { id, instanceId, agent, jobType, state, changedAt, lastCloseCode, lastError, loadRatio }: WorkerRow,
-): WorkerView {
+/** What keeps it from LiveKit, or did so lately. Of an instance that is silent nothing: its panel says so. */
+function troubleOf({ state, since, lastClose, lastError }: FleetConnection, now: Date): WorkerView["trouble"] {
+  if (state === "unknown") return null;
   const isNow = state !== "registered" && state !== "stopped";
-  const title = lastCloseCode === null ? "is not connected." : `lost its socket (${lastCloseCode}).`;
-  const trouble = isNow && lastError !== null ? { title, text: lastError, isNow } : null;
-  const since = changedAt.toISOString();
-  return {
-    id,
-    instanceId,
-    agent,
-    jobType,
-    state,
-    since,
-    attempts: null,
-    loadRatio,
-    refusal: null,
-    declines: [],
-    trouble,
-  };
+  const cause = isNow ? lastError ?? lastClose : lastClose;
+  // When another instance's socket was lost is not always known: it was back soon after.
+  const atMs = (cause?.at ?? since).getTime();
+  if (cause === null || (!isNow && now.getTime() - atMs >= RECENT_LOSS_MS)) return null;
+  const text = [cause.explanation, cause.remedy].map(sentence).join(" ").trim();
+  if (!("code" in cause)) return { title: "can't connect.", text, isNow };
+  const when = cause.at === null ? "" : ` at ${cause.at.toISOString().slice(11, 19)} UTC`;
+  return { title: `lost its socket${when} (${cause.code}).`, text, isNow };
+}
+
+/** They begin small, some with an address. */
+function sentence(text: string | null): string {
+  return text === null ? "" : `${text.replace(/^[a-z](?![a-z]*:\/\/)/, (letter) => letter.toUpperCase())}.`;
 }

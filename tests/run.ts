@@ -1,8 +1,11 @@
 /**
  * All tests, in two streams at once, because most of them wait for other processes more than they compute: the end-to-end
- * tests of the program, and beside them everything else. Closes with one line for both, in Deno's own form.
+ * tests of the program, and beside them everything else. They copy one database cluster that is made first
+ * (support/test_dir.ts). Closes with one line for both, in Deno's own form.
  *   deno task test
  */
+import { startTestPostgres } from "./support/postgres.ts";
+import { clusterEnv } from "./support/test_dir.ts";
 import { TextLineStream } from "./support/text_line_stream.ts";
 
 const BROWSER = "tests/e2e/browser";
@@ -18,7 +21,10 @@ interface Counts {
 }
 
 const startedAtMs = performance.now();
-const results = await Promise.all(Object.entries(STREAMS).map(([name, args]) => run(name, args)));
+const cluster = await startTestPostgres();
+await cluster.server.stop();
+const results = await Promise.all(Object.entries(STREAMS).map(([name, args]) => run(name, args)))
+  .finally(() => cluster.stop());
 const sum = (count: keyof Counts) => results.reduce((total, { counts }) => total + counts[count], 0);
 const isOk = results.every(({ code }) => code === 0);
 const tookS = Math.round((performance.now() - startedAtMs) / 1_000);
@@ -33,7 +39,7 @@ Deno.exit(isOk ? 0 : 1);
 async function run(name: string, args: string[]): Promise<{ code: number; counts: Counts }> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", ...args],
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...clusterEnv(cluster.path) },
     stdout: "piped",
     stderr: "piped",
   }).spawn();

@@ -4,6 +4,7 @@ import type { JobView } from "./types.ts";
 
 const FLAGS: Record<string, string> = {
   never_connected: "did not connect in time",
+  cancel_requested: "to be cancelled",
   never_ready: "did not say in time that it is ready",
   ready_deadline_missed: "was not ready by the dispatch's deadline",
   not_rerun: "was not run again",

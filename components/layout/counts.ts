@@ -20,11 +20,11 @@ export function noteOf(kind: NoteKind, { live, rooms, workers, toRecover }: Coun
   const plain = (text: string) => ({ text, words: text, isProblem: false });
   switch (kind) {
     case "live":
-      return plain(`${count(live)} live`);
+      return live === null ? null : plain(`${count(live)} live`);
     case "rooms":
       return rooms === null ? null : plain(count(rooms));
     case "workers":
-      return plain(count(workers));
+      return workers === null ? null : plain(count(workers));
     case "toRecover": {
       if (toRecover === null || toRecover === 0) return null;
       const text = toRecover >= MAX_TO_RECOVER ? `${MAX_TO_RECOVER - 1}+` : count(toRecover);

@@ -176,11 +176,13 @@ function Workers(
               </td>
               <td>
                 <State {...STATES[state] ?? { state: "unknown", word: state }} />{" "}
-                <span class="text-muted" title={exactTime(since, timeZone.value)}>
-                  {state === "reconnecting" && attempts !== null
-                    ? `try ${attempts}`
-                    : duration(Math.max(0, nowMs - Date.parse(since)))}
-                </span>
+                {state !== "unknown" && (
+                  <span class="text-muted" title={exactTime(since, timeZone.value)}>
+                    {state === "reconnecting" && attempts !== null
+                      ? `try ${attempts}`
+                      : duration(Math.max(0, nowMs - Date.parse(since)))}
+                  </span>
+                )}
               </td>
             </tr>
           ))}

@@ -6,16 +6,16 @@ export interface WorkerView {
   instanceId: string;
   agent: string;
   jobType: string;
-  /** "connecting", "registered", "reconnecting", "stopped". */
+  /** "connecting", "registered", "reconnecting", "stopped"; "unknown" of an instance that is silent. */
   state: string;
   since: string;
-  /** Null: only the instance itself knows. */
+  /** Null: its instance has not told yet. */
   attempts: number | null;
   /** 0 to 1, as it was last told; null: not yet. */
   loadRatio: number | null;
-  /** Why it takes no job now ("instance_full", "cordoned", "instance_memory", …); null when it does, or only its instance knows. */
+  /** Why it takes no job now ("instance_full", "cordoned", "instance_memory", …); null when it does, or that is not known. */
   refusal: string | null;
-  /** Why it declined LiveKit's offers in the last ten minutes, the most frequent first; of other instances' workers none. */
+  /** Why it declined LiveKit's offers in the last ten minutes, the most frequent first. */
   declines: { reason: string; count: number }[];
   /** What went wrong last, while it is not registered or when it lost its socket lately. */
   trouble: { title: string; text: string; isNow: boolean } | null;

@@ -417,8 +417,8 @@ export const SETTINGS = {
   livekitAssignTimeoutMs: setting(
     "GREENROOM_LIVEKIT_ASSIGN_TIMEOUT_MS",
     integer(1_000, 60_000),
-    8_500,
-    "How long LiveKit may take to assign a dispatch that it is to place, before it counts as dropped.",
+    3_500,
+    "How long LiveKit may take to assign a dispatch that it is to place, before it waits in our own queue instead.",
     { unit: "ms" },
   ),
   drainTimeoutMs: setting(

@@ -1,5 +1,5 @@
 /**
- * Asks other instances to do what only they can (cancel a job that runs there, cordon, drain), and does what they ask.
+ * Asks other instances to do what only they can (cancel a job that runs there, cordon, drain, profile), and does what they ask.
  *
  *   asked ──taken by the instance──▶ taken ──done──▶ answered (well, or why not)
  *     └──────── nobody takes or answers it in time ────────▶ timed_out (it is not taken later than MAX_AGE_MS)
@@ -22,13 +22,13 @@ import type { Service } from "../lifecycle/service.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { Notices } from "./notices.ts";
 
-export type CommandKind = "cancel_job" | "cordon" | "uncordon" | "drain";
+export type CommandKind = "cancel_job" | "cordon" | "uncordon" | "drain" | "profile" | "profile_part";
 
 export type CommandResult =
   | { ok: true }
   | { ok: false; code: "no_such_instance" | "timed_out" | "failed"; message: string };
 
-/** Does a command; throws what is wrong with it, in words for whoever asked. */
+/** Does a command; throws what is wrong with it, in words for whoever asked. Others wait until it is done: not for long. */
 export type CommandHandler = (payload: unknown, actor: string) => Promise<void> | void;
 
 export interface FleetCommandsOptions {
@@ -128,7 +128,12 @@ export class FleetCommands implements Service {
     if (handler === undefined) return `This instance's version does not know the command "${kind}"`;
     try {
       await handler(JSON.parse(payload), actor);
-      logger.info("did what another instance asked for", { command: id, kind, actor });
+      // One profile has tens of parts.
+      logger[kind === "profile_part" ? "debug" : "info"]("did what another instance asked for", {
+        command: id,
+        kind,
+        actor,
+      });
       return null;
     } catch (error) {
       logger.warn("could not do what another instance asked for", { command: id, kind, actor, error });

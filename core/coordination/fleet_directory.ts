@@ -168,7 +168,9 @@ export class FleetDirectory implements Service {
     const { database, instanceId, hosted, notices } = this.#options;
     const own = hosted();
     await writeInstanceAgents(database, instanceId, own);
-    const told = JSON.stringify(own.map(({ used: _, free: _free, warm: _warm, ...lasting }) => lasting));
+    const told = JSON.stringify(
+      own.map(({ used: _, free: _free, warm: _warm, worker: _worker, ...lasting }) => lasting),
+    );
     if (told !== this.#told) notices.tell("fleet");
     this.#told = told;
     if (explains) {

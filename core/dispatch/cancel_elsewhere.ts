@@ -1,11 +1,14 @@
 /**
  * Cancels a dispatch whose job runs at another instance, by asking that one. A dispatch may move while it is asked (its
- * instance died, another took it over), so its owner is looked up again after an answer that may come from that.
+ * instance died, another took it over), so its owner is looked up again after an answer that may come from that. An owner
+ * that is gone, or does not answer, is no reason to refuse: the cancel is kept with the job (db/cancel_requests.ts), for
+ * whoever ends or rescues it.
  */
+import { requestCancel } from "../../db/cancel_requests.ts";
 import type { Database } from "../../db/client.ts";
 import { findDispatch } from "../../db/dispatch_reads.ts";
 import { isFinalDispatchState } from "../../db/lifecycle.ts";
-import type { CommandResult, FleetCommands } from "../coordination/fleet_commands.ts";
+import type { FleetCommands } from "../coordination/fleet_commands.ts";
 import type { CancelResult } from "./dispatcher.ts";
 import { viewOfDispatch } from "./dispatch_view.ts";
 import type { DispatchRefusal } from "./refusal.ts";
@@ -16,6 +19,8 @@ export interface CancelElsewhereOptions {
   commands: Pick<FleetCommands, "send">;
   /** Cancels what waits or runs here. */
   cancelHere: (id: string, actor: string) => Promise<CancelResult>;
+  /** Has LiveKit forget a dispatch of which it starts a job per participant; does nothing for others. */
+  withdraw?: (id: string) => Promise<void>;
 }
 
 const MAX_LOOKS = 3;
@@ -29,7 +34,7 @@ export class CancelElsewhere {
 
   /** Takes no longer than the commands' timeout, once per instance that has a job of it. Throws what the database throws. */
   async cancel(dispatchId: string, actor: string): Promise<CancelResult> {
-    const { database, instanceId, cancelHere } = this.#options;
+    const { database, instanceId, cancelHere, withdraw } = this.#options;
     let refusal: DispatchRefusal = { code: "owned_elsewhere", dispatchId };
     for (let look = 0; look < MAX_LOOKS; look++) {
       const found = await findDispatch(database, dispatchId);
@@ -41,40 +46,33 @@ export class CancelElsewhere {
         if (here.ok || here.refusal.code !== "owned_elsewhere") return here;
         continue;
       }
-      const refused = await this.#ask(owners, dispatchId, actor);
-      if (refused === null) {
-        const now = await findDispatch(database, dispatchId);
-        return { ok: true, dispatch: viewOfDispatch(now ?? found), wasEnded: false };
+      // Noted first: who rescues it while its owner is asked makes no further attempt.
+      if (!await requestCancel(database, dispatchId)) continue;
+      const asked = await this.#ask(owners, dispatchId, actor);
+      if (typeof asked === "object") {
+        refusal = asked;
+        continue;
       }
-      if (refused.code === "owner_timed_out") return { ok: false, refusal: refused };
-      refusal = refused;
+      if (asked === "kept") await withdraw?.(dispatchId);
+      const now = await findDispatch(database, dispatchId);
+      return { ok: true, dispatch: viewOfDispatch(now ?? found), wasEnded: false };
     }
     return { ok: false, refusal };
   }
 
-  /** Null when all of them have told their jobs to end. */
-  async #ask(owners: readonly string[], dispatchId: string, actor: string): Promise<OwnerRefusal | null> {
-    const asked = await Promise.all(
+  /** Who could not do it; "kept": somebody is gone or silent; "told": all of them have told their jobs to end. */
+  async #ask(owners: readonly string[], dispatchId: string, actor: string): Promise<OwnerRefusal | "kept" | "told"> {
+    const { commands } = this.#options;
+    const results = await Promise.all(
       owners.map(async (instanceId) => {
-        const result = await this.#options.commands.send(instanceId, "cancel_job", { dispatchId }, actor);
-        return refusalOf(result, dispatchId, instanceId);
+        const result = await commands.send(instanceId, "cancel_job", { dispatchId }, actor);
+        if (result.ok) return "told";
+        const { code, message } = result;
+        return code === "failed" ? { code: "owner_failed", dispatchId, instanceId, message } as const : "kept";
       }),
     );
-    return asked.find((refusal) => refusal !== null) ?? null;
+    return results.find((each) => typeof each === "object") ?? results.find((each) => each === "kept") ?? "told";
   }
 }
 
-type OwnerRefusal = Extract<DispatchRefusal, { code: "owner_gone" | "owner_timed_out" | "owner_failed" }>;
-
-function refusalOf(result: CommandResult, dispatchId: string, instanceId: string): OwnerRefusal | null {
-  if (result.ok) return null;
-  const what = { dispatchId, instanceId, message: result.message };
-  switch (result.code) {
-    case "no_such_instance":
-      return { code: "owner_gone", ...what };
-    case "timed_out":
-      return { code: "owner_timed_out", ...what };
-    case "failed":
-      return { code: "owner_failed", ...what };
-  }
-}
+type OwnerRefusal = Extract<DispatchRefusal, { code: "owner_failed" }>;

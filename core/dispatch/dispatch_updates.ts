@@ -62,7 +62,7 @@ export function publishJobLog(
 }
 
 /** What a running job said about its progress (ctx.progress). */
-export function publishJobProgress(hub: Hub, jobId: string, dispatchId: string, value: unknown): void {
+export function publishJobProgress(hub: Pick<Hub, "publish">, jobId: string, dispatchId: string, value: unknown): void {
   hub.publish(dispatchTopic(dispatchId), "progress", { dispatchId, jobId, value, at: new Date().toISOString() });
 }
 

@@ -1,16 +1,16 @@
 /**
- * Output of jobs that run on other instances, for who listens to their dispatches here: `log` events, read from the database
- * every LOOK_EVERY_MS, each line once. What was written before somebody began to listen is not told again: pages and
- * GET /api/v1/jobs/{id}/logs have it. With nobody listening nothing is read.
+ * Output and progress of jobs that run on other instances, for who listens to their dispatches here: `log` and `progress`
+ * events, read from the database every LOOK_EVERY_MS, each line once, of progress the newest. What was there before somebody
+ * began to listen is not told again: pages, GET /api/v1/jobs/{id} and …/logs have it. With nobody listening nothing is read.
  */
 import type { Database } from "../../db/client.ts";
-import { listJobLogs, listLogEnds } from "../../db/job_logs.ts";
+import { type JobTail, listJobLogs, listJobTails } from "../../db/job_logs.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { runEvery } from "../lifecycle/run_every.ts";
 import type { Service } from "../lifecycle/service.ts";
 import type { Hub } from "../updates/hub.ts";
 import { dispatchIdOf } from "../updates/topics.ts";
-import { publishJobLog } from "./dispatch_updates.ts";
+import { publishJobLog, publishJobProgress } from "./dispatch_updates.ts";
 
 export interface FleetLogsOptions {
   database: Database;
@@ -28,10 +28,10 @@ const MAX_LINES = 200;
 export class FleetLogs implements Service {
   readonly name = "fleet-logs";
   readonly #options: FleetLogsOptions;
-  /** Dispatches that were followed at the last look. */
+  /** Dispatches that were followed at the last look that went well. */
   #followed = new Set<string>();
-  /** By job: its last line that was told, or was there before. */
-  #lastLines = new Map<string, number>();
+  /** By job: what was told, or was there before. */
+  #told = new Map<string, Pick<JobTail, "lastId" | "progress">>();
 
   constructor(options: FleetLogsOptions) {
     this.#options = options;
@@ -48,16 +48,22 @@ export class FleetLogs implements Service {
     const { database, instanceId, hub } = this.#options;
     const followed = hub.subscribedTopics().flatMap((topic) => dispatchIdOf(topic) ?? []).slice(0, MAX_FOLLOWED);
     const before = this.#followed;
-    this.#followed = new Set(followed);
-    if (followed.length === 0) return this.#lastLines.clear();
-    const ends = await listLogEnds(database, followed, instanceId);
-    const lastLines = new Map<string, number>();
-    for (const { lastId, ...job } of ends) {
-      const from = this.#lastLines.get(job.id) ?? (before.has(job.dispatchId) ? 0 : lastId);
-      lastLines.set(job.id, from);
-      if (lastId > from) lastLines.set(job.id, await this.#tell(job, from));
+    const seen = new Set<string>();
+    const tails = followed.length === 0 ? [] : await listJobTails(database, followed, instanceId);
+    for (const { lastId, progress, ...job } of tails) {
+      seen.add(job.id);
+      // A job that is new to a dispatch that was followed before has begun meanwhile.
+      const from = this.#told.get(job.id) ??
+        (before.has(job.dispatchId) ? { lastId: 0, progress: null } : { lastId, progress });
+      if (progress !== null && progress !== from.progress) {
+        publishJobProgress(hub, job.id, job.dispatchId, JSON.parse(progress));
+      }
+      this.#told.set(job.id, { progress, lastId: from.lastId });
+      if (lastId > from.lastId) this.#told.set(job.id, { progress, lastId: await this.#tell(job, from.lastId) });
     }
-    this.#lastLines = lastLines;
+    for (const id of this.#told.keys()) if (!seen.has(id)) this.#told.delete(id);
+    // Only now: a look that fails is made again with what it found new still new.
+    this.#followed = new Set(followed);
   }
 
   /** Returns the last line told. */

@@ -66,8 +66,10 @@ export class LiveFollower implements Service {
 
   /** It waits, or its job does not run here. */
   #isElsewhere({ view, job, isEnded, isStanding }: LiveDispatch): boolean {
-    if (isEnded || isStanding || view.placement === "livekit") return false;
-    return view.state === "queued" || (job !== null && !this.#options.isRunning(job.id));
+    if (isEnded) return false;
+    const { isRunning } = this.#options;
+    if (isStanding) return !view.jobs.some(({ id }) => isRunning(id));
+    return view.state === "queued" || (job !== null && !isRunning(job.id));
   }
 
   /** Only what another instance did: the rest is known here first. */

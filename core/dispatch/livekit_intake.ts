@@ -5,33 +5,27 @@
  */
 import type { Database } from "../../db/client.ts";
 import { assignLivekitJob } from "../../db/claims.ts";
-import {
-  endWaitingDispatch,
-  insertPlacedDispatch,
-  insertQueuedDispatch,
-  type NewDispatch,
-  type NewJob,
-} from "../../db/dispatches.ts";
+import { insertPlacedDispatch, insertQueuedDispatch, type NewDispatch, type NewJob } from "../../db/dispatches.ts";
+import { findMissedOffer } from "../../db/missed_offers.ts";
 import { addParticipantJob } from "../../db/standing_dispatches.ts";
 import { describeDatabaseError } from "../../db/database_error.ts";
 import { findDispatch } from "../../db/dispatch_reads.ts";
 import type { Logger } from "../lifecycle/logger.ts";
+import type { OfferedJob } from "../livekit/job_offer.ts";
 import { DISPATCH_ATTRIBUTE } from "../livekit/tokens.ts";
 import type { AgentCatalog } from "../runtime/agent_catalog.ts";
 import { withErrorStatus } from "../runtime/error_status.ts";
 import type { JobRunner } from "../runtime/job_runner.ts";
-import type { AssignedOffer, JobIntake } from "../worker/agent_worker.ts";
+import type { AssignedOffer, Decline, JobIntake } from "../worker/agent_worker.ts";
 import { type JobView, viewOfDispatch } from "./dispatch_view.ts";
 import type { JobStarter } from "./job_starter.ts";
 import type { LiveDispatch, LiveDispatches } from "./live_dispatches.ts";
 import type { LivekitPlacement } from "./livekit_placement.ts";
 import { newDispatchView, newJobView } from "./new_views.ts";
-import { offeredDispatch } from "./offered_dispatch.ts";
+import { offeredDispatch, recordInvalidOffer } from "./offered_dispatch.ts";
 import type { OutageIntake } from "./outage_intake.ts";
 import type { DispatchRefusal } from "./refusal.ts";
 import type { TerminationCheck } from "./termination_check.ts";
-
-const MAX_REASON_CHARS = 1_000;
 
 export interface LivekitIntakeOptions {
   database: Database;
@@ -46,6 +40,8 @@ export interface LivekitIntakeOptions {
   terminations: TerminationCheck;
   /** Takes over while the database is away; absent: what is assigned then is not run. */
   outage?: OutageIntake;
+  /** Told when an offer could not be taken; absent: nobody is. */
+  missed?: { declined(agent: string): void };
   logger: Logger;
 }
 
@@ -91,8 +87,9 @@ export class LivekitIntake implements JobIntake {
     if (job) void this.#options.terminations.told(job, this.#dispatchIds.get(livekitJobId) ?? "");
   }
 
-  declined(dispatchId: string, reason: string, isByAgent: boolean): void {
-    this.#options.placement.declined(dispatchId, reason, isByAgent);
+  declined(agent: string, offer: OfferedJob, decline: Decline): void {
+    this.#options.placement.declined(offer, decline);
+    if (decline.kind === "no_room") this.#options.missed?.declined(agent);
   }
 
   /** One that is to start later is not on its way yet. */
@@ -113,6 +110,10 @@ export class LivekitIntake implements JobIntake {
     };
     if (outage?.isAway) return await inOutage();
     try {
+      const missedId = await this.#findMissed(ownId, assigned);
+      if (missedId !== null) {
+        return { ok: false, isFailure: false, reason: `LiveKit was too late: dispatch ${missedId} is for it by now` };
+      }
       return ownId === undefined
         ? await this.#recordForeign(assigned, leaseToken)
         : await this.#recordOwn(ownId, assigned, leaseToken);
@@ -121,6 +122,18 @@ export class LivekitIntake implements JobIntake {
       this.#options.logger.warn("an assigned job is run without the database", { job: assigned.jobId, error });
       return await inOutage();
     }
+  }
+
+  /** The dispatch that this job has become meanwhile (missed_offers.ts). */
+  async #findMissed(
+    ownId: string | undefined,
+    { offer, reservation: { agent } }: AssignedOffer,
+  ): Promise<string | null> {
+    const participant = offer.participant?.identity ?? null;
+    if (ownId !== undefined && participant === null) return null;
+    const { database, server } = this.#options;
+    const { dispatchId: livekitDispatchId, room } = offer;
+    return await findMissedOffer(database, { server, room: room.name, agent, participant, livekitDispatchId });
   }
 
   /** Our dispatch of LiveKit's one, as far as a job of it runs here. */
@@ -199,19 +212,8 @@ export class LivekitIntake implements JobIntake {
   /** Metadata that the agent's schema refuses: the dispatch is recorded as failed and nothing joins the room. */
   async #recordInvalid(dispatch: NewDispatch, refusal: DispatchRefusal, at: Date): Promise<Recorded> {
     const { database } = this.#options;
-    const errors = refusal.code === "invalid_metadata"
-      ? refusal.errors.map(({ path, message }) => `${path}: ${message}`).join("; ")
-      : refusal.code;
-    const message = errors.slice(0, MAX_REASON_CHARS);
-    const remedy = "Correct the metadata where the dispatch is made; the agent's schema is in GET /api/v1/agents.";
     await insertQueuedDispatch(database, dispatch, Number.MAX_SAFE_INTEGER, this.#change(at), null);
-    await endWaitingDispatch(
-      database,
-      dispatch.id,
-      "failed",
-      { code: refusal.code, message, remedy },
-      this.#change(at),
-    );
+    const message = await recordInvalidOffer(database, dispatch.id, refusal, this.#change(at));
     return { ok: false, isFailure: true, reason: withErrorStatus(refusal.code, message) };
   }
 

@@ -8,6 +8,7 @@
  *
  * A job counts only when it was settled before the look began: not running, and its placing not under way. While changes
  * wait in the spool nothing is looked at, because the database is behind us then. The end is guarded by the job's lease.
+ * A job whose cancel was noted while we could not be told of it (db/cancel_requests.ts) is told to end.
  */
 import { type AssignedJobRow, listAssignedJobs } from "../../db/assigned_jobs.ts";
 import type { Database } from "../../db/client.ts";
@@ -73,10 +74,17 @@ export class PlacementReconciler implements Service {
     const underWay = new Set(placing.list());
     const assigned = await listAssignedJobs(database, instanceId, MAX_JOBS);
     if (isSpooling()) return void this.#suspected.clear();
+    for (const { jobId, isCancelRequested } of assigned) if (isCancelRequested) this.#cancel(jobId);
     const lost = assigned.filter(({ jobId }) => !underWay.has(jobId) && !this.#isHere(jobId));
     const sure = lost.filter(({ jobId }) => this.#suspected.has(jobId));
     this.#suspected = new Set(lost.map(({ jobId }) => jobId));
     for (const job of sure) await this.#end(job);
+  }
+
+  /** What could not be told to us when it was asked for. Told again, it changes nothing. */
+  #cancel(jobId: string): void {
+    const job = this.#options.runner.find(jobId);
+    job?.cancel("cancelled", job.plan.shutdownGraceMs);
   }
 
   #isHere(jobId: string): boolean {

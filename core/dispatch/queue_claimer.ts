@@ -11,6 +11,7 @@ import type { Database } from "../../db/client.ts";
 import { ANY_REGION } from "../../db/claim_scope.ts";
 import { claimDispatches, type ClaimedDispatch, type ClaimSlot, listClaimable } from "../../db/claims.ts";
 import { setWaitingReason } from "../../db/dispatches.ts";
+import { endJob } from "../../db/jobs.ts";
 import type { Admission, Reservation } from "../capacity/admission.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
@@ -18,6 +19,7 @@ import type { Service } from "../lifecycle/service.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { AgentCatalog } from "../runtime/agent_catalog.ts";
+import type { JobEndReason } from "../runtime/job_end.ts";
 import { findDispatch } from "../../db/dispatch_reads.ts";
 import { viewOfDispatch } from "./dispatch_view.ts";
 import { newDispatchView, newJobView } from "./new_views.ts";
@@ -41,12 +43,17 @@ export interface QueueClaimerOptions {
   live: LiveDispatches;
   /** What is left to other regions' instances; absent: nothing. */
   regions?: Pick<RegionPreference, "scope">;
+  /** Why what LiveKit had nobody to give to need not start any more; absent: it starts. Must not reject. */
+  whyUnwanted?: (claimed: ClaimedOffer) => Promise<JobEndReason | null>;
   /** Whether another instance takes jobs of an agent: then what stands against them here is no reason to wait. */
   isServedElsewhere?: (agent: string) => boolean;
   pollMs: number;
   logger: Logger;
   now?: () => Date;
 }
+
+/** A job that LiveKit had nobody to give to (awaited_offers.ts), just claimed. */
+export type ClaimedOffer = Pick<ClaimedDispatch, "room" | "agent" | "participantIdentity" | "jobId">;
 
 export class QueueClaimer implements Service {
   readonly name = "queue-claimer";
@@ -173,8 +180,38 @@ export class QueueClaimer implements Service {
       livekitJobId: null,
     };
     tracked.assigned(newJobView(tracked.view, job, at));
-    starter.start(tracked, { leaseToken, reservation, traceparent: claimed.traceparent, livekit: null });
+    const start = () =>
+      starter.start(tracked, { leaseToken, reservation, traceparent: claimed.traceparent, livekit: null });
+    // For nobody there no agent comes, however late who waited has left.
+    if (claimed.origin === "livekit" && claimed.attempt === 1) {
+      void this.#startIfWanted(claimed, tracked, { leaseToken, reservation }, start);
+    } else start();
     if (claimed.attempt > 1 && known === null) void this.#addEarlierJobs(tracked, claimed.jobId);
+  }
+
+  async #startIfWanted(
+    claimed: ClaimedDispatch,
+    tracked: LiveDispatch,
+    { leaseToken, reservation }: { leaseToken: string; reservation: Reservation },
+    start: () => unknown,
+  ): Promise<void> {
+    const { database, instanceId, starter, live, whyUnwanted, logger } = this.#options;
+    const { id: dispatchId, jobId } = claimed;
+    const endReason = await starter.placing.during([jobId], () => whyUnwanted?.(claimed) ?? Promise.resolve(null));
+    if (endReason === null) return void start();
+    reservation.release();
+    const at = this.#now();
+    const change = { changeId: crypto.randomUUID(), actor: `instance:${instanceId}`, cause: endReason, at };
+    try {
+      const key = { jobId, dispatchId, leaseToken };
+      await endJob(database, key, { state: "cancelled", endReason, failure: null }, change);
+      tracked.jobEnded({ outcome: "cancelled", endReason }, at, null);
+    } catch (error) {
+      // Done by the reconciler: nothing runs here that the database says is ours.
+      logger.warn("a job that nobody awaits could not be ended", { job: jobId, dispatch: dispatchId, error });
+    } finally {
+      live.forgetIfIdle(dispatchId);
+    }
   }
 
   /** What ran elsewhere before is only shown, so that the new attempt does not wait for it. */

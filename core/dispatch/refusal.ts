@@ -22,6 +22,4 @@ export type DispatchRefusal =
   | { code: "not_ended"; dispatchId: string }
   | { code: "owned_elsewhere"; dispatchId: string }
   /** Another instance runs it, and could not be asked, did not answer, or could not do it. */
-  | { code: "owner_gone"; dispatchId: string; instanceId: string; message: string }
-  | { code: "owner_timed_out"; dispatchId: string; instanceId: string; message: string }
   | { code: "owner_failed"; dispatchId: string; instanceId: string; message: string };

@@ -8,6 +8,8 @@ import type { JobFailure } from "../runtime/job_end.ts";
 import type { RecoveryDecision } from "./decide_recovery.ts";
 
 export interface LostJobEnd {
+  /** Absent: failed. */
+  state?: "failed" | "cancelled";
   failure: JobFailure;
   /** What the failure says about trying again. */
   failureClass: "retryable" | "network";
@@ -23,7 +25,7 @@ export async function endLostJob(
   database: Database,
   instanceId: string,
   job: JobKey,
-  { failure, failureClass, endReason, next, at, humanSeenAt }: LostJobEnd,
+  { state = "failed", failure, failureClass, endReason, next, at, humanSeenAt }: LostJobEnd,
 ): Promise<boolean> {
   const columns = { ...explainFailure(failure), kind: failure.kind, fingerprint: failureFingerprint(failure) };
   const [isEnded] = await applyJobChanges(database, [{
@@ -37,7 +39,7 @@ export async function endLostJob(
       next,
     },
     end: {
-      state: "failed",
+      state,
       endReason,
       failure: { ...columns, stack: null, exitCode: null, signal: null, class: failureClass, retryAfterMs: null },
       ...{ flags: [], resources: null, humanSeenAt },

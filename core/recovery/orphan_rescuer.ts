@@ -6,6 +6,7 @@
  *                                          ├─▶ dead (removed from the room) | gone ──▶ failed as instance_lost; decided like
  *                                          │                                          any failure: retried, or not
  *                                          └─▶ over ──▶ failed, its dispatch with it: nobody is there any more
+ *                  └─ its cancel was asked for ──▶ its agent is removed from the room, and it ends as cancelled
  *
  * The room is the fence: what is seen in it decides (room_verdict.ts), and LiveKit that can't be asked decides nothing.
  * The end is written under the owner's lease token, so an owner that comes back and ended the job itself is not overruled,
@@ -107,6 +108,7 @@ export class OrphanRescuer implements Service {
   async #attend(orphan: Orphan): Promise<void> {
     const { api, reachableForMs, previousInstanceId } = this.#options;
     const there = await lookIntoRoom(api, orphan.room, LOOK_LIMIT_MS);
+    if (orphan.isCancelRequested && there !== null) return await this.#cancel(orphan, there);
     const isOwnerGone = orphan.instanceId === previousInstanceId;
     const judged = judgeRoom({
       participants: there?.map((each) => ({ identity: each.identity, isAgent: !isHuman(each) })) ?? null,
@@ -130,13 +132,27 @@ export class OrphanRescuer implements Service {
     }
   }
 
+  /** Somebody has asked for its end, so its agent goes, whether it serves or not: an owner that lives sees it removed. */
+  async #cancel(orphan: Orphan, there: ParticipantInfo[]): Promise<void> {
+    const { jobId, dispatchId, room, isStanding } = orphan;
+    await this.#remove(orphan, there);
+    const next: NextStep = isStanding ? { kind: "none" } : { kind: "final" };
+    if (!await this.#end(orphan, LOST, "cancelled", next, "cancelled")) return;
+    this.#options.logger.info("a job of a dead instance was cancelled, as asked", {
+      ...{ job: jobId, dispatch: dispatchId, room },
+    });
+  }
+
+  async #remove({ room, participantIdentity }: Orphan, there: ParticipantInfo[] | null): Promise<void> {
+    if (!there?.some(({ identity }) => identity === participantIdentity)) return;
+    await this.#options.api.removeParticipant(room, participantIdentity);
+  }
+
   /** The old agent out of the room, then the next attempt, if there may be one. */
   async #replace(orphan: Orphan, there: ParticipantInfo[] | null): Promise<void> {
-    const { api, advisor, losses, onRetry, logger } = this.#options;
-    const { jobId, dispatchId, agent, server, room, attempt, requestedAt, participantIdentity, lastSeenAt } = orphan;
-    if (there?.some(({ identity }) => identity === participantIdentity)) {
-      await api.removeParticipant(room, participantIdentity);
-    }
+    const { advisor, losses, onRetry, logger } = this.#options;
+    const { jobId, dispatchId, agent, server, room, attempt, requestedAt, lastSeenAt } = orphan;
+    await this.#remove(orphan, there);
     const decided = await advisor.decide({ agent, dispatchId, room, attempt, requestedAt, failure: LOST }, this.#now());
     const next = nextStepOf(decided, orphan.isStanding);
     if (!await this.#end(orphan, LOST, "instance_lost", next)) return;
@@ -151,10 +167,16 @@ export class OrphanRescuer implements Service {
     onRetry(next.notBefore);
   }
 
-  #end(orphan: Orphan, failure: JobFailure, endReason: string, next: NextStep): Promise<boolean> {
+  #end(
+    orphan: Orphan,
+    failure: JobFailure,
+    endReason: string,
+    next: NextStep,
+    state: "failed" | "cancelled" = "failed",
+  ): Promise<boolean> {
     const { database, instanceId } = this.#options;
-    const end = { failure, failureClass: "retryable", endReason, next, at: this.#now(), humanSeenAt: null } as const;
-    return endLostJob(database, instanceId, orphan, end);
+    const columns = { state, failure, failureClass: "retryable", endReason, next, humanSeenAt: null } as const;
+    return endLostJob(database, instanceId, orphan, { ...columns, at: this.#now() });
   }
 }
 

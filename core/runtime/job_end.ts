@@ -40,7 +40,7 @@ export interface JobFailure {
 }
 
 /** `endReason` says why the job ended even when it succeeded or was cancelled. A dead process gives "process_gone". */
-export type JobEndReason = EndReason | "process_gone" | "instance_lost";
+export type JobEndReason = EndReason | "process_gone" | "instance_lost" | "served_already";
 
 export type JobEnd =
   | { outcome: "succeeded"; endReason: JobEndReason }

@@ -14,7 +14,9 @@ import type { Service } from "../lifecycle/service.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { AgentCatalog } from "../runtime/agent_catalog.ts";
 import type { SlotPool } from "../runtime/slot_pool.ts";
+import type { WorkerFleet } from "../worker/worker_fleet.ts";
 import { type FleetAgent, fleetAgents } from "./fleet_agents.ts";
+import { workerReport } from "./fleet_workers.ts";
 import type { InstanceControl } from "./instance_control.ts";
 
 /** How long somebody waits for another instance's answer. */
@@ -39,7 +41,10 @@ export interface FleetParts {
   regions: RegionPreference;
   /** Agents of all instances, and those of `known` that nobody hosts. */
   agents(known: readonly { name: string; error: string | null }[]): FleetAgent[];
-  /** The other instances for `fleet` events: without ages, so that what has not changed looks unchanged. */
+  /**
+   * The other instances for `fleet` events: without ages and of workers only the state, so that what has not changed looks
+   * unchanged.
+   */
   others(): unknown[];
   services: readonly Service[];
 }
@@ -55,7 +60,10 @@ export function buildFleet({ config, database, instanceId, hosted, logger }: Fle
     others: () =>
       directory.others().map(({ agents, ...instance }) => ({
         ...instance,
-        agents: agents.map(({ ageMs: _ageMs, ...agent }) => agent),
+        agents: agents.map(({ ageMs: _ageMs, worker, ...agent }) => ({
+          ...agent,
+          worker: worker && { state: worker.connection.state, refusal: worker.refusal },
+        })),
       })),
     services: [notices, commands, directory],
   };
@@ -63,16 +71,19 @@ export function buildFleet({ config, database, instanceId, hosted, logger }: Fle
 
 /** This instance's agents, as the others are told of them. */
 export function hostedAgents(
-  { catalog, admission, pool, livekitHealth }: {
+  { catalog, admission, pool, livekitHealth, workers }: {
     catalog: Pick<AgentCatalog, "list">;
     admission: Pick<Admission, "usedBy" | "freeFor" | "refusalFor">;
     pool: Pick<SlotPool, "snapshot">;
     livekitHealth: Pick<LivekitHealth, "isReachable">;
+    workers: Pick<WorkerFleet, "list">;
   },
+  nowMs: number,
 ): HostedAgent[] {
   const lanes = pool.snapshot();
   return catalog.list().map(({ name, state, error, version, descriptor }) => {
     const refusal = admission.refusalFor(name);
+    const worker = workers.list().find(({ agent, isRetired }) => agent === name && !isRetired);
     const isOpen = refusal === null || (refusal !== "stopping" && !isLastingRefusal(refusal));
     return {
       ...{ agent: name, state, error: error ?? null, version },
@@ -84,6 +95,7 @@ export function hostedAgents(
       free: admission.freeFor(name),
       warm: lanes.find((lane) => lane.agent === name)?.warm ?? 0,
       isAdmitting: isOpen && livekitHealth.isReachable,
+      worker: worker && state !== "broken" ? workerReport(worker, nowMs) : null,
     };
   });
 }

@@ -4,10 +4,12 @@ import type { LostParticipantJob } from "../../db/reruns.ts";
 import type { Admission } from "../capacity/admission.ts";
 import type { AgentStops } from "../capacity/agent_stops.ts";
 import { AbandonedPlacements } from "../dispatch/abandoned_placements.ts";
+import { AwaitedOffers } from "../dispatch/awaited_offers.ts";
 import type { JobStarter } from "../dispatch/job_starter.ts";
 import type { LiveDispatches } from "../dispatch/live_dispatches.ts";
 import type { WorkerDirectory } from "../dispatch/livekit_placement.ts";
 import { LivekitRecords } from "../dispatch/livekit_records.ts";
+import { MissedOffers } from "../dispatch/missed_offers.ts";
 import { ParticipantReruns, type RerunDecision } from "../dispatch/participant_reruns.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
@@ -23,6 +25,10 @@ export interface LivekitFollowers {
   jobGone(): void;
   /** A dispatch that LiveKit may have placed is run again. */
   runsAgain(): void;
+  /** What LiveKit could give to nobody. */
+  missed: MissedOffers;
+  /** And what of that is still awaited. */
+  awaited: AwaitedOffers;
   services: readonly Service[];
 }
 
@@ -38,6 +44,10 @@ export interface FollowerSources {
   starter: JobStarter;
   runner: JobRunner;
   workers: WorkerDirectory;
+  /** Agents to whose workers here LiveKit can give nothing now. */
+  notTaking: () => Iterable<string>;
+  maxMetadataBytes: number;
+  queueCapacity: number;
   advisor: Pick<RecoveryAdvisor, "decide">;
   stops: Pick<AgentStops, "stop">;
   onQueued: () => void;
@@ -45,7 +55,7 @@ export interface FollowerSources {
 }
 
 export function buildLivekitFollowers(
-  { actor, workers, onQueued, advisor, stops, ...sources }: FollowerSources,
+  { actor, workers, onQueued, advisor, stops, notTaking, maxMetadataBytes, queueCapacity, ...sources }: FollowerSources,
 ): LivekitFollowers {
   const records = new LivekitRecords(sources);
   const reruns = new ParticipantReruns({
@@ -54,10 +64,22 @@ export function buildLivekitFollowers(
     onRerun: () => records.wake(),
   });
   const abandoned = new AbandonedPlacements({ ...sources, actor, workers, onQueued });
+  const awaited = new AwaitedOffers({ ...sources, actor });
+  const missed = new MissedOffers({
+    ...sources,
+    ...{ actor, notTaking, maxMetadataBytes, queueCapacity },
+    onQueued: () => {
+      awaited.wake();
+      onQueued();
+    },
+  });
+  // Full for a moment only is full enough for LiveKit to have dropped something.
+  sources.admission.onChange(() => missed.noteAll());
   return {
+    ...{ missed, awaited },
     jobGone: () => reruns.wake(),
     runsAgain: () => records.wake(),
-    services: [records, reruns, abandoned],
+    services: [records, reruns, abandoned, missed, awaited],
   };
 }
 

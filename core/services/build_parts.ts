@@ -68,6 +68,7 @@ import { fleetSnapshot } from "./fleet_snapshot.ts";
 import { InstanceControl } from "./instance_control.ts";
 import { instanceMetrics } from "./instance_metrics.ts";
 import { OverviewReader } from "./overview.ts";
+import { FleetProfiles } from "./fleet_profiles.ts";
 import { Profiling } from "./profiling.ts";
 import { CheckRunner } from "./check_runner.ts";
 import { buildLivekitFollowers, type LivekitFollowers } from "./build_livekit_followers.ts";
@@ -96,7 +97,7 @@ export interface Parts {
   runner: JobRunner;
   logs: LogWriter;
   logStreams: JobLogStreams;
-  profiling: Profiling;
+  profiles: FleetProfiles;
   live: LiveDispatches;
   dispatcher: Dispatcher;
   claimer: QueueClaimer;
@@ -195,7 +196,7 @@ export function buildParts(sources: PartsSources): Parts {
   });
   const fleet: FleetParts = buildFleet({
     ...{ config, database, instanceId, logger },
-    hosted: () => hostedAgents({ catalog, admission, pool, livekitHealth }),
+    hosted: () => hostedAgents({ catalog, admission, pool, livekitHealth, workers }, Date.now()),
   });
   const stops = new AgentStops();
   stops.onChange(() => admission.gateChanged());
@@ -288,7 +289,10 @@ export function buildParts(sources: PartsSources): Parts {
     if (fleet.directory.hasOthers()) fleet.notices.tell("queue");
   };
   fleet.notices.on((topic) => topic === "queue" && claimer.wake());
-  const directory = workerDirectory({ catalog, database, instanceId, own: () => workers.registered() });
+  const directory = workerDirectory({
+    ...{ catalog, database, instanceId, own: () => workers.registered() },
+    elsewhere: (agent) => fleet.directory.elsewhere(agent),
+  });
   const placement = new LivekitPlacement({
     ...{ database, api, live, actor, logger, workers: directory, onQueued: wakeAllQueues },
     assignTimeoutMs: config.livekitAssignTimeoutMs,
@@ -318,6 +322,8 @@ export function buildParts(sources: PartsSources): Parts {
   const followers: LivekitFollowers = buildLivekitFollowers({
     ...{ database, instanceId, server: livekit.name, actor, api, catalog, admission, live, starter, runner, logger },
     ...{ workers: directory, advisor: recovery.advisor, onQueued: wakeAllQueues, stops },
+    notTaking: () => workers.registered().filter(({ isTaking }) => !isTaking).map(({ agent }) => agent),
+    ...{ maxMetadataBytes: config.maxMetadataBytes, queueCapacity: config.queueCapacity },
   });
   const claimer = new QueueClaimer({
     database,
@@ -329,6 +335,7 @@ export function buildParts(sources: PartsSources): Parts {
     live,
     pollMs: config.claimPollMs,
     regions: fleet.regions,
+    whyUnwanted: (claimed) => followers.awaited.whyUnwanted(claimed),
     isServedElsewhere: (agent) => fleet.directory.isServing(agent),
     logger,
   });
@@ -369,7 +376,10 @@ export function buildParts(sources: PartsSources): Parts {
     },
     ...{ maxMetadataBytes, queueCapacity, maxWaiters },
     health: livekitHealth,
-    elsewhere: new CancelElsewhere({ database, instanceId, commands: fleet.commands, cancelHere }),
+    elsewhere: new CancelElsewhere({
+      ...{ database, instanceId, commands: fleet.commands, cancelHere },
+      withdraw: (id) => standing.withdraw(id),
+    }),
     wakeQueueAt: (at) => claimer.wakeAt(at),
     regions: fleet.regions,
     isServedElsewhere: (agent) => fleet.directory.isServing(agent),
@@ -399,6 +409,7 @@ export function buildParts(sources: PartsSources): Parts {
     placement,
     maxMetadataBytes,
     terminations: new TerminationCheck({ api, logger }),
+    missed: followers.missed,
     outage: new OutageIntake({
       isAway: () => databaseWatch.awaySince !== null,
       ...{ writer, runner, live, catalog, server, maxMetadataBytes },
@@ -438,7 +449,10 @@ export function buildParts(sources: PartsSources): Parts {
     ...{ livekit, database, hub, logger },
     requestTimeoutMs: config.livekitRequestTimeoutMs,
   });
-  const counts = new NavigationCounter({ database, admission, workers, rooms, hub, logger });
+  const counts = new NavigationCounter({
+    ...{ database, admission, workers, rooms, hub, logger },
+    directory: fleet.directory,
+  });
   const running = { database, livekit, agents: () => catalog.snapshot() };
   const metrics = instanceMetrics({
     ...{ jobMetrics, admission, pool, workers, livekitHealth, hub },
@@ -463,7 +477,7 @@ export function buildParts(sources: PartsSources): Parts {
     runner,
     logs,
     logStreams,
-    profiling: new Profiling(runner),
+    profiles: new FleetProfiles({ instanceId, profiling: new Profiling(runner), commands: fleet.commands, logger }),
     live,
     dispatcher,
     claimer,

@@ -5,6 +5,7 @@
 import type { Database } from "../../db/client.ts";
 import { countUnretriedFailures } from "../../db/recovery_counts.ts";
 import type { Admission } from "../capacity/admission.ts";
+import type { FleetDirectory, OtherAgent } from "../coordination/fleet_directory.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { runEvery } from "../lifecycle/run_every.ts";
 import type { Service } from "../lifecycle/service.ts";
@@ -20,9 +21,9 @@ const HOUR_MS = 3_600_000;
 export const MAX_TO_RECOVER = 100;
 
 export interface NavigationCounts {
-  /** Live calls of this instance. */
-  live: number;
-  workers: number;
+  /** Live calls, and workers, of the fleet; null: an instance is silent, so they are not known. */
+  live: number | null;
+  workers: number | null;
   /** Null: not known. */
   rooms: number | null;
   /** Failed dispatches of the last hour that were not retried yet, at most MAX_TO_RECOVER; null: not known. */
@@ -33,6 +34,8 @@ interface Options {
   database: Database;
   admission: Admission;
   workers: WorkerFleet;
+  /** The other instances. */
+  directory: Pick<FleetDirectory, "others">;
   rooms: RoomWatch;
   hub: Hub;
   logger: Logger;
@@ -51,9 +54,16 @@ export class NavigationCounter implements Service {
 
   /** Never throws and does not wait for LiveKit: what can't be told is null. */
   async read(): Promise<NavigationCounts> {
-    const { admission, workers } = this.#options;
+    const { admission, workers, directory } = this.#options;
     const toRecover = await this.#countFailures();
-    return { live: admission.snapshot().used, workers: workers.list().length, rooms: this.#rooms, toRecover };
+    const elsewhere = directory.others().flatMap(({ agents }) => agents);
+    const sum = (own: number, each: (agent: OtherAgent) => number) =>
+      elsewhere.some(({ isStale }) => isStale) ? null : elsewhere.reduce((total, agent) => total + each(agent), own);
+    return {
+      live: sum(admission.snapshot().used, ({ used }) => used),
+      workers: sum(workers.list().length, ({ worker }) => worker === null ? 0 : 1),
+      ...{ rooms: this.#rooms, toRecover },
+    };
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -3,7 +3,17 @@ import { type JobProfile, type ProfileFailure, profileJob } from "../runtime/job
 import type { JobRunner } from "../runtime/job_runner.ts";
 import { type ProfileRequest, takeProfile } from "../telemetry/profile.ts";
 
-export type Profile = JobProfile | { ok: false; code: ProfileFailure | "profile_busy"; message: string };
+/** Why there is none; for the REST answer, and between instances. */
+export const PROFILE_FAILURES = [
+  "profile_busy",
+  "job_not_running",
+  "heap_too_large",
+  "profile_too_large",
+  "profile_timeout",
+  "profile_failed",
+] as const satisfies readonly (ProfileFailure | "profile_busy")[];
+
+export type Profile = JobProfile | { ok: false; code: typeof PROFILE_FAILURES[number]; message: string };
 
 export class Profiling {
   readonly #runner: Pick<JobRunner, "find">;

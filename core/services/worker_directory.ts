@@ -12,9 +12,20 @@ export interface WorkerDirectorySources {
   database: Database;
   instanceId: string;
   own: () => RegisteredWorker[];
+  /** What the other instances last said of the room that they have for an agent; absent: nothing is known. */
+  elsewhere?: (agent: string) => readonly Room[];
 }
 
-export function workerDirectory({ catalog, database, instanceId, own }: WorkerDirectorySources): WorkerDirectory {
+interface Room {
+  instanceId: string;
+  free: number;
+  /** It was not repeated in time. */
+  isStale: boolean;
+}
+
+export function workerDirectory(
+  { catalog, database, instanceId, own, elsewhere = () => [] }: WorkerDirectorySources,
+): WorkerDirectory {
   return {
     async wanted(agent) {
       const given = catalog.find(agent)?.descriptor ?? (await findAgentRow(database, agent))?.descriptor;
@@ -25,17 +36,18 @@ export function workerDirectory({ catalog, database, instanceId, own }: WorkerDi
     },
     async registered() {
       const rows = await listLiveWorkers(database);
-      return [...own(), ...rows.filter((row) => row.instanceId !== instanceId).map(ofRow)];
+      const others = rows.filter((row) => row.instanceId !== instanceId);
+      return [...own(), ...others.map((row) => ofRow(row, elsewhere(row.agent)))];
     },
   };
 }
 
 /** A row does not say whether its agent is dispatched by name; most are. */
-function ofRow({ agent, namespace, deployment, jobType, state }: WorkerRow): RegisteredWorker {
-  const isTaking = state === "registered";
-  return {
-    ...{ agent, namespace, deployment, jobType, isTaking },
-    agentName: agent,
-    refusal: isTaking ? null : "not connected to LiveKit",
-  };
+function ofRow(
+  { instanceId, agent, namespace, deployment, jobType, state }: WorkerRow,
+  rooms: readonly Room[],
+): RegisteredWorker {
+  const room = rooms.find((each) => each.instanceId === instanceId && !each.isStale);
+  const refusal = state !== "registered" ? "not connected to LiveKit" : room?.free === 0 ? "no room there" : null;
+  return { ...{ agent, namespace, deployment, jobType, refusal }, agentName: agent, isTaking: refusal === null };
 }

@@ -2,7 +2,7 @@
  * What can be listened to. Events of each topic (data is JSON):
  *
  *   dispatches      `dispatch`: a dispatch as GET /api/v1/dispatches/{id} shows it, without its metadata, at every change
- *   dispatch:<id>   `stage`, `state`, `log`, `end` of one dispatch
+ *   dispatch:<id>   `stage`, `state`, `log`, `progress`, `end` of one dispatch
  *   fleet           `fleet`: slots, workers and LiveKit as this instance sees them, and what the others last said of theirs, at
  *                   most twice a second
  *   load            `load`: the newest sample, every 5 s
@@ -11,8 +11,8 @@
  *   bulk            `bulk`: how far a bulk operation is, wherever it is worked on
  *
  * Every stream begins with `hello`. `gap` says that events were missed: fetch anew what is shown.
- * `dispatches` and `dispatch:<id>` tell of the whole fleet (what happens elsewhere a moment later, but for `progress`); the
- * others of the instance that serves the stream.
+ * `dispatches` and `dispatch:<id>` tell of the whole fleet (what happens elsewhere a moment later); the others of the
+ * instance that serves the stream.
  */
 
 const MAX_TOPICS = 20;

@@ -42,10 +42,17 @@ export interface AssignedOffer {
 export interface JobIntake {
   assigned(job: AssignedOffer): Promise<void>;
   terminated(livekitJobId: string): void;
-  /** An offer of a dispatch of ours was declined. `isByAgent`: the agent's own `accept` said no. */
-  declined?(dispatchId: string, reason: string, isByAgent: boolean): void;
+  /** The worker of `agent` declined an offer. */
+  declined?(agent: string, offer: OfferedJob, decline: Decline): void;
   /** The dispatch that has this agent in the room already, or on its way, as far as this instance knows. */
   holderOf?(agent: string, room: string): string | null;
+}
+
+/** Why an offer was declined. */
+export interface Decline {
+  /** The agent's own `accept` said no, or nothing in time; not_meant: for another agent of ours. */
+  kind: "no_room" | "agent" | "no_answer" | "not_meant";
+  reason: string;
 }
 
 export type AcceptAnswer = { ok: true; value: unknown } | { ok: false; reason: string };
@@ -204,14 +211,14 @@ export class AgentWorker implements Service {
 
   #answer(offer: OfferedJob): AvailabilityAnswer | Promise<AvailabilityAnswer> {
     this.#options.rush.noteOffer();
-    if (this.isRetired) return this.#decline(offer, "the worker is being replaced");
+    if (this.isRetired) return this.#decline(offer, "no_room", "the worker is being replaced");
     const meant = offer.attributes[OFFER_AGENT_ATTRIBUTE] ?? this.agent;
     // Unnamed workers share one key with LiveKit, so a dispatch of ours may come to the wrong one.
-    if (meant !== this.agent) return this.#decline(offer, `meant for agent ${meant}`);
+    if (meant !== this.agent) return this.#decline(offer, "not_meant", `meant for agent ${meant}`);
     const holder = isAutomatic(offer) ? this.#options.intake.holderOf?.(this.agent, offer.room.name) ?? null : null;
     if (holder !== null) return { kind: "terminate", reason: `dispatch ${holder} has this agent in the room` };
     const admitted = this.#options.admission.admit(this.agent);
-    if (!admitted.ok) return this.#decline(offer, admitted.refusal);
+    if (!admitted.ok) return this.#decline(offer, "no_room", admitted.refusal);
     const { reservation } = admitted;
     const asked = this.#options.askAccept(this.agent, acceptRequestOf(offer), ACCEPT_TIMEOUT_MS);
     return asked === null ? this.#accept(offer, reservation) : this.#acceptIfWanted(asked, offer, reservation);
@@ -225,8 +232,9 @@ export class AgentWorker implements Service {
     const answer = await withinMs(asked, ACCEPT_TIMEOUT_MS);
     if (answer.ok && answer.value === true) return this.#accept(offer, reservation);
     reservation.release();
-    const reason = answer.ok ? "the agent's accept said no" : `the agent's accept: ${answer.reason}`;
-    return this.#decline(offer, reason, answer.ok);
+    return answer.ok
+      ? this.#decline(offer, "agent", "the agent's accept said no")
+      : this.#decline(offer, "no_answer", `the agent's accept: ${answer.reason}`);
   }
 
   #accept(offer: OfferedJob, reservation: Reservation): AvailabilityAnswer {
@@ -237,13 +245,12 @@ export class AgentWorker implements Service {
     return { kind: "accept", participantIdentity, participantName: this.descriptor.participant.name ?? this.agent };
   }
 
-  #decline(offer: OfferedJob, reason: string, isByAgent = false): AvailabilityAnswer {
+  #decline(offer: OfferedJob, kind: Decline["kind"], reason: string): AvailabilityAnswer {
     this.offers.declined += 1;
     const at = new Date();
     this.offers.lastDecline = { reason, at };
     this.declines.note(reason, at.getTime());
-    const dispatchId = offer.attributes[DISPATCH_ATTRIBUTE];
-    if (dispatchId !== undefined) this.#options.intake.declined?.(dispatchId, reason, isByAgent);
+    this.#options.intake.declined?.(this.agent, offer, { kind, reason });
     return { kind: "decline", reason };
   }
 

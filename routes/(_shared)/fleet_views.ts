@@ -2,8 +2,10 @@
 import { listAgentRows } from "../../db/agents.ts";
 import { type InstanceCall, listCallsOfClosedInstances } from "../../db/instance_calls.ts";
 import { findInstance, type InstanceRow, listInstances } from "../../db/instances.ts";
+import { listLiveWorkers } from "../../db/worker_reads.ts";
 import type { Breaker } from "../../core/recovery/crash_breaker.ts";
 import type { Parts } from "../../core/services/control_plane.ts";
+import { type FleetWorker, otherWorkers, ownWorker } from "../../core/services/fleet_workers.ts";
 
 const MAX_INSTANCES = 200;
 
@@ -42,25 +44,11 @@ export function breakerView({ state, failures, reason, openedAt, probeAt }: Brea
   };
 }
 
-/** This instance's workers, with the state of each connection. */
-export function workersView({ workers, instanceId }: Parts) {
-  return workers.list().map((worker) => ({
-    id: worker.id,
-    instanceId,
-    agent: worker.agent,
-    jobType: worker.jobType,
-    server: worker.server,
-    namespace: worker.descriptor.namespace,
-    deployment: worker.descriptor.deployment,
-    dispatch: worker.descriptor.dispatch,
-    ...worker.load(),
-    /** Why it takes no job now; null when it does. */
-    refusal: worker.refusal,
-    offers: worker.offers,
-    /** Why it declined offers in the last ten minutes. */
-    declines: worker.declines.recent(Date.now()),
-    connection: worker.snapshot(),
-  }));
+/** Workers of the fleet with the state of each connection: this instance's first. Throws what the database throws. */
+export async function workersView({ workers, instanceId, fleet, database }: Parts): Promise<FleetWorker[]> {
+  const own = workers.list().map((worker) => ownWorker(worker, instanceId, Date.now()));
+  const others = fleet.directory.others();
+  return others.length === 0 ? own : [...own, ...otherWorkers(await listLiveWorkers(database.reads), others)];
 }
 
 /** All instances, newest first; what only memory knows is there for the one that answers. */

@@ -235,7 +235,7 @@ export function openapiDocument(version: string) {
         ),
       },
       "/api/v1/instances/{id}/profile": {
-        post: operation("A profile of this instance's own process (admin)", { "200": download }, {
+        post: operation("A profile of an instance's own process (admin)", { "200": download }, {
           requestParams: { path: id, query: profileQuerySchema },
         }),
       },
@@ -333,7 +333,9 @@ export function openapiDocument(version: string) {
         }),
       },
       "/api/v1/workers": {
-        get: operation("Worker connections", { "200": pageOf(anything, "All workers of this instance.") }),
+        get: operation("Workers of the fleet with their connections and what they declined", {
+          "200": pageOf(anything, "All workers. Of other instances: as they last said, `ageMs` ago; null: unknown."),
+        }),
       },
       "/api/v1/instances": {
         get: operation("Instances", { "200": pageOf(anything, "All, newest first, with their agents.") }),

@@ -1,7 +1,9 @@
 /** What asks for a profile, and a profile as a download that Chrome's developer tools open. */
 import { z } from "zod";
-import type { Profile } from "../../core/services/profiling.ts";
+import type { FleetProfile, ProfileAsker } from "../../core/services/fleet_profiles.ts";
 import { PROFILE_KINDS, PROFILE_SUFFIXES, type ProfileKind } from "../../core/telemetry/profile.ts";
+import { actorOf } from "./access.ts";
+import type { State } from "./define.ts";
 import { problem } from "./problem.ts";
 
 const MAX_SECONDS = 30;
@@ -17,7 +19,7 @@ export const profileQuerySchema = z.strictObject({
     .meta({ description: "For how long; a heap snapshot takes none." }),
 });
 
-type Failure = Exclude<Profile, { ok: true }>["code"];
+type Failure = Exclude<FleetProfile, { ok: true }>["code"];
 
 const FAILURES: Record<Failure, { status: number; title: string; remedy: string }> = {
   profile_busy: {
@@ -27,8 +29,8 @@ const FAILURES: Record<Failure, { status: number; title: string; remedy: string 
   },
   job_not_running: {
     status: 409,
-    title: "The job does not run here",
-    remedy: "Ask while it runs, at the instance that runs it (its instanceId).",
+    title: "The job does not run",
+    remedy: "Ask while it runs.",
   },
   heap_too_large: {
     status: 409,
@@ -41,11 +43,27 @@ const FAILURES: Record<Failure, { status: number; title: string; remedy: string 
     title: "The profile did not come in time",
     remedy: "The process may be stuck or overloaded: see its log; then try again with fewer seconds.",
   },
+  instance_not_found: {
+    status: 404,
+    title: "There is no such instance",
+    remedy: "GET /api/v1/instances lists them.",
+  },
+  instance_not_answering: {
+    status: 504,
+    title: "That instance does not answer",
+    remedy: "Look at it again in a minute. If it is gone, another instance takes its calls over.",
+  },
+  instance_refused: { status: 409, title: "That instance could not do it", remedy: "See that instance's log." },
   profile_failed: { status: 502, title: "The profile could not be taken", remedy: "Try again; the detail says why." },
 };
 
+/** Who asks for a profile, for the instance that takes it. */
+export function profileAsker({ principal }: State): ProfileAsker {
+  return { actor: actorOf(principal), role: principal?.role ?? "viewer" };
+}
+
 /** @param name of the file, without its end. */
-export function profileAnswer(profile: Profile, request: Request, name: string, kind: ProfileKind): Response {
+export function profileAnswer(profile: FleetProfile, request: Request, name: string, kind: ProfileKind): Response {
   if (!profile.ok) {
     return problem({ code: profile.code, detail: profile.message, ...FAILURES[profile.code] });
   }

@@ -172,37 +172,16 @@ export function refusalProblem(refusal: DispatchRefusal): Response {
         detail: `Dispatch ${refusal.dispatchId} is just passing from one instance to another.`,
         remedy: "Try again in a second.",
       });
-    case "owner_gone":
-    case "owner_timed_out":
     case "owner_failed":
-      return ownerProblem(refusal);
+      return problem({
+        code: refusal.code,
+        status: 502,
+        title: "The instance that runs the dispatch could not cancel it",
+        detail: refusal.message,
+        remedy: "Look at the dispatch, and try again; that instance's log says more.",
+        members: { instanceId: refusal.instanceId },
+      });
   }
-}
-
-const OWNER_PROBLEMS = {
-  owner_gone: {
-    status: 503,
-    title: "The instance that ran the dispatch is gone",
-    remedy: "Try again in some seconds: another instance takes the dispatch over, or ends it.",
-    headers: { "retry-after": "5" },
-  },
-  owner_timed_out: {
-    status: 504,
-    title: "The instance that runs the dispatch does not answer",
-    remedy:
-      "Look at the dispatch in a minute: it may still be cancelled. GET /api/v1/instances tells whether the instance lives.",
-  },
-  owner_failed: {
-    status: 502,
-    title: "The instance that runs the dispatch could not cancel it",
-    remedy: "Look at the dispatch, and try again; that instance's log says more.",
-  },
-} as const;
-
-function ownerProblem(
-  { code, instanceId, message }: Extract<DispatchRefusal, { code: keyof typeof OWNER_PROBLEMS }>,
-): Response {
-  return problem({ code, ...OWNER_PROBLEMS[code], detail: message, members: { instanceId } });
 }
 
 /** 201 (or 200 for a repeated request); 502 when it ended before the awaited stage; 504 when the wait ran out. */

@@ -78,8 +78,9 @@ Deno.test("an agent's accept decides about LiveKit's offers in its host, and its
   await eventually(async () => (await workerOf("choosy")).loadRatio === 0.25, { what: "the agent's own load" });
   const [yes, no] = await Promise.all([ask("yes"), ask("no")]);
   assert.deepEqual([yes.status, no.status, no.body.dispatch.failure.code], [201, 502, "not_assigned_by_livekit"]);
-  assert.match(no.body.dispatch.failure.message, /the agent's accept said no/);
-  assert.equal((await workerOf("choosy")).offers.lastDecline.reason, "the agent's accept said no");
+  // On a busy machine it may say nothing in its 200 ms, which counts as no.
+  assert.match(no.body.dispatch.failure.message, /the agent's accept/);
+  assert.match((await workerOf("choosy")).offers.lastDecline.reason, /^the agent's accept/);
   await eventually(async () => (await workerOf("choosy")).loadRatio === 0.9);
   await greenroom.call("DELETE", `/api/v1/dispatches/${yes.body.id}`);
   await greenroom.allSlotsFree();

@@ -6,7 +6,7 @@ let greenroom: Greenroom;
 Deno.test.beforeAll(async () => {
   greenroom = await Greenroom.start({
     agents: ["echo", "loops_at_load", "picky", "throws_at_load"],
-    env: { GREENROOM_HOST_TIMEOUT_MS: "3000", GREENROOM_WARM_SLOTS: "1" },
+    env: { GREENROOM_HOST_TIMEOUT_MS: "5000", GREENROOM_WARM_SLOTS: "1" },
   });
 });
 Deno.test.afterAll(() => greenroom?.stop());
@@ -27,7 +27,7 @@ Deno.test("agent files that throw or loop while loading are shown as broken with
     ["picky", "ready"],
     ["throws_at_load", "broken"],
   ]);
-  assert.match(agents.get("loops_at_load")?.error ?? "", /did not load within 3000 ms/);
+  assert.match(agents.get("loops_at_load")?.error ?? "", /did not load within 5000 ms/);
   assert.match(agents.get("throws_at_load")?.error ?? "", /no settings for this agent/);
   assert.deepEqual(agents.get("picky")?.descriptor?.metadataSchema?.required, ["customer"]);
 });

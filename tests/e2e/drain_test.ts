@@ -120,7 +120,7 @@ Deno.test("SIGTERM ends with code 0 when the last job ends by itself, and when i
   assert.equal(await greenroom.ended(), 0);
 
   for (const line of ["is starting", "database"]) {
-    await using interrupted = await Greenroom.start({ agents: ["echo"], waitForReady: false });
+    await using interrupted = await Greenroom.start({ agents: ["echo"], waitForReady: false, isFirstStart: true });
     await interrupted.logged(line, 60_000);
     interrupted.signal("SIGTERM");
     assert.equal(await interrupted.ended(), 0, `after "${line}":\n${interrupted.tail()}`);

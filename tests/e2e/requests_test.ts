@@ -120,7 +120,7 @@ Deno.test("a dispatch that is scheduled waits for its time and then runs; one th
     code: "invalid_schedule",
     fields: ["scheduledAt"],
   });
-  const scheduledAt = at(1_500);
+  const scheduledAt = at(3_000);
   const { body } = await greenroom.dispatch({ agent: "echo", room: "later", scheduledAt }, "wait=none");
   assert.deepEqual([body.state, body.scheduledAt], ["queued", scheduledAt]);
   const { stages } = await greenroom.dispatchIn(["running"], body.id);

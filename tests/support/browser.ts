@@ -3,9 +3,20 @@ import { deepEqual } from "node:assert/strict";
 import axe from "axe-core";
 import chromiumBinary from "@sparticuz/chromium";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { eventually, PATIENCE_MS } from "./eventually.ts";
 
-const DEADLINE_MS = 15_000;
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const ALL_RULES = {
+  type: "tag",
+  values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+};
+const RULES_OF_COLOURS = { type: "rule", values: ["color-contrast", "link-in-text-block"] };
+/** A theme changes nothing but colours, so all rules are looked at once in each width. */
+const LOOKS = [
+  { width: 1440, colorScheme: "light", rules: ALL_RULES },
+  { width: 1440, colorScheme: "dark", rules: RULES_OF_COLOURS },
+  { width: 390, colorScheme: "dark", rules: ALL_RULES },
+  { width: 390, colorScheme: "light", rules: RULES_OF_COLOURS },
+] as const;
 
 export async function launchBrowser(): Promise<Browser> {
   return await chromium.launch({
@@ -52,7 +63,7 @@ export async function withPage(
 ): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(DEADLINE_MS);
+  page.setDefaultTimeout(PATIENCE_MS);
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("console", (message) => {
@@ -68,15 +79,32 @@ export async function withPage(
 }
 
 /** Serious and critical violations of WCAG 2.2 A and AA and of best practice, as "rule: element". */
-export async function accessibilityProblems(page: Page): Promise<string[]> {
+export async function accessibilityProblems(page: Page, rules: unknown = ALL_RULES): Promise<string[]> {
   // By the debugger, because the page's policy forbids scripts from elsewhere.
-  await page.evaluate(axe.source);
-  return await page.evaluate(async (tags) => {
+  if (!await page.evaluate("'axe' in globalThis")) await page.evaluate(axe.source);
+  return await page.evaluate(async (runOnly) => {
     const { axe } = globalThis as unknown as { axe: { run: (options: unknown) => Promise<AxeResult> } };
-    const { violations } = await axe.run({ runOnly: { type: "tag", values: tags } });
+    const { violations } = await axe.run({ runOnly });
     return violations.filter(({ impact }) => impact === "serious" || impact === "critical")
       .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
-  }, RULES);
+  }, rules);
+}
+
+/** The same in both themes, wide and narrow, of the page as it is: how it looks is up to its styles, so it is loaded once. */
+export async function problemsInEveryLook(page: Page): Promise<string[]> {
+  const found: string[] = [];
+  for (const { width, colorScheme, rules } of LOOKS) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme });
+    await eventually(() => page.evaluate(hasItsColours), { what: "the end of all transitions" });
+    found.push(...(await accessibilityProblems(page, rules)).map((each) => `${colorScheme} ${width} ${each}`));
+  }
+  return found;
+}
+
+/** Runs in the page. Half way between two themes contrasts are none of either. */
+function hasItsColours(): boolean {
+  return !document.getAnimations().some((each) => each instanceof CSSTransition && each.playState === "running");
 }
 
 interface AxeResult {

@@ -10,7 +10,7 @@ import { ExpirySweep } from "../../core/dispatch/expiry_sweep.ts";
 import { JobStarter } from "../../core/dispatch/job_starter.ts";
 import { LiveDispatches } from "../../core/dispatch/live_dispatches.ts";
 import { LivekitPlacement } from "../../core/dispatch/livekit_placement.ts";
-import { QueueClaimer } from "../../core/dispatch/queue_claimer.ts";
+import { QueueClaimer, type QueueClaimerOptions } from "../../core/dispatch/queue_claimer.ts";
 import type { UnconfirmedRequests } from "../../core/dispatch/unconfirmed_requests.ts";
 import type { Logger } from "../../core/lifecycle/logger.ts";
 import { silentLogger } from "../../core/lifecycle/logger.ts";
@@ -87,6 +87,7 @@ export interface FixtureOptions {
   limits?: DispatchLimits;
   unconfirmed?: Pick<UnconfirmedRequests, "add">;
   logger?: Logger;
+  whyUnwanted?: QueueClaimerOptions["whyUnwanted"];
 }
 
 export function agentEntry(name: string, fields: Partial<AgentEntry> = {}): AgentEntry {
@@ -133,6 +134,7 @@ export function dispatchFixture(database: Database, options: FixtureOptions = {}
   const placement = new LivekitPlacement({ database, api: {} as ServerApi, live, actor, logger });
   const claimer: QueueClaimer = new QueueClaimer({
     ...{ database, instanceId, catalog, admission, health, starter, live, logger },
+    ...(options.whyUnwanted && { whyUnwanted: options.whyUnwanted }),
     pollMs: 20,
   });
   const dispatcher = new Dispatcher({

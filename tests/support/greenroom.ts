@@ -7,16 +7,17 @@ import { createServerApi, type ServerApi } from "../../core/livekit/server_api.t
 import { mintParticipantToken } from "../../core/livekit/tokens.ts";
 import { makeAgentsFolder } from "./agents_folder.ts";
 import { TextLineStream } from "./text_line_stream.ts";
-import { eventually } from "./eventually.ts";
+import { eventually, PATIENCE_MS } from "./eventually.ts";
 import { testServerProgram } from "./livekit.ts";
 import { RoomParticipant } from "./room_participant.ts";
+import { copyClusterOfRun, hasClusterOfRun, makeTestDir } from "./test_dir.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const API_KEY = "test-key-0123456789abcdef";
 const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 30_000;
-/** From the first stop signal to the second one, which ends jobs that still run. */
-const FORCE_AFTER_MS = 300;
+const STOP_TIMEOUT_MS = 60_000;
+/** Between stop signals; the second one ends jobs that still run. */
+const STOP_AGAIN_MS = 300;
 const MAX_LINES = 50_000;
 
 export interface LogEvent {
@@ -28,6 +29,8 @@ export interface LogEvent {
 export interface GreenroomOptions {
   /** Kept when given; else a new one that `stop` removes. */
   dataDir?: string;
+  /** True: the new data directory is empty, so that the program makes its database, whatever the run has to copy. */
+  isFirstStart?: boolean;
   /** Names of the agents to host, from agents/ or tests/support/agents; they are copied to a folder outside the project. */
   agents?: readonly string[];
   /** A LiveKit server that runs already; otherwise the program starts its own. */
@@ -83,7 +86,7 @@ export class Greenroom implements AsyncDisposable {
   }
 
   static async start(options: GreenroomOptions = {}): Promise<Greenroom> {
-    const dataDir = options.dataDir ?? await makeDataDir();
+    const dataDir = options.dataDir ?? await makeDataDir(options);
     const agentsDir = options.agents ? await makeAgentsFolder(options.agents) : null;
     const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "--v8-flags=--max-semi-space-size=8", "main.ts"],
@@ -131,7 +134,7 @@ export class Greenroom implements AsyncDisposable {
   }
 
   /** Waits for a log event. */
-  logged(message: string, withinMs = 15_000): Promise<LogEvent> {
+  logged(message: string, withinMs = PATIENCE_MS): Promise<LogEvent> {
     const found = () => this.events.find((event) => event.message.includes(message));
     return eventually(found, { withinMs, what: `log "${message}"` });
   }
@@ -158,7 +161,7 @@ export class Greenroom implements AsyncDisposable {
   }
 
   /** The dispatch, as soon as it is in one of these states. */
-  dispatchIn(states: string[], id: string, withinMs = 15_000) {
+  dispatchIn(states: string[], id: string, withinMs = PATIENCE_MS) {
     return eventually(async () => {
       const dispatch = await this.get(`/api/v1/dispatches/${id}`);
       return states.includes(dispatch.state) ? dispatch : null;
@@ -166,7 +169,7 @@ export class Greenroom implements AsyncDisposable {
   }
 
   /** Resolves when no slot is taken: every job's process is gone. */
-  allSlotsFree(withinMs = 10_000): Promise<unknown> {
+  allSlotsFree(withinMs = PATIENCE_MS): Promise<unknown> {
     return eventually(async () => {
       const { items } = await this.get("/api/v1/instances");
       return items.find((instance: { isThisOne: boolean }) => instance.isThisOne).slots.used === 0;
@@ -217,14 +220,15 @@ export class Greenroom implements AsyncDisposable {
     return code;
   }
 
-  /** Ends it as two SIGTERMs do, and removes the directories that were made here. */
+  /** Ends it as two SIGTERMs do, or more, and removes the directories that were made here. */
   async stop(): Promise<void> {
     this.signal("SIGTERM");
-    const second = setTimeout(() => this.signal("SIGTERM"), FORCE_AFTER_MS);
+    // Two that come while the program has no time to look are one to it.
+    const again = setInterval(() => this.signal("SIGTERM"), STOP_AGAIN_MS);
     try {
       await this.ended();
     } finally {
-      clearTimeout(second);
+      clearInterval(again);
     }
   }
 
@@ -261,9 +265,13 @@ export class Greenroom implements AsyncDisposable {
 }
 
 /** Traversable by others, so that as root the embedded database need not move elsewhere. */
-export async function makeDataDir(): Promise<string> {
-  const dataDir = await Deno.makeTempDir({ prefix: "greenroom-e2e-" });
+export async function makeDataDir({ isFirstStart = false }: { isFirstStart?: boolean } = {}): Promise<string> {
+  // Benchmarks have no cluster to copy, and measure the real disk.
+  const isTestRun = hasClusterOfRun();
+  const prefix = "greenroom-e2e-";
+  const dataDir = isTestRun ? await makeTestDir(prefix) : await Deno.makeTempDir({ prefix });
   await Deno.chmod(dataDir, 0o755);
+  if (isTestRun && !isFirstStart) await copyClusterOfRun(dataDir);
   return dataDir;
 }
 

@@ -7,7 +7,7 @@ import { silentLogger } from "../../core/lifecycle/logger.ts";
 import { type Database, openDatabase } from "../../db/client.ts";
 import { EmbeddedPostgres } from "../../db/embedded.ts";
 import { processesOf } from "./database_processes.ts";
-import { makeTestDir } from "./postgres.ts";
+import { copyClusterOfRun, makeTestDir } from "./test_dir.ts";
 
 export interface OutagePostgres extends AsyncDisposable {
   /** For DATABASE_URL. */
@@ -29,6 +29,7 @@ const NEVER = new AbortController().signal;
 
 export async function startOutagePostgres(): Promise<OutagePostgres> {
   const path = await makeTestDir();
+  await copyClusterOfRun(path);
   const dataDir = await openDataDir(path);
   const port = freePort();
   const server = new EmbeddedPostgres({

@@ -2,12 +2,12 @@
  * A real PostgreSQL per test file: one embedded server in a temporary directory, and a fresh database per test, cloned
  * from a migrated template (about 50 ms each on a memory disk, 250 ms on a slow one).
  */
-import { statfs } from "node:fs/promises";
 import { openDataDir } from "../../core/lifecycle/data_dir.ts";
 import { type Logger, silentLogger } from "../../core/lifecycle/logger.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "../../db/client.ts";
 import { type DatabaseConnection, EmbeddedPostgres } from "../../db/embedded.ts";
 import { migrateDatabase } from "../../db/migrate.ts";
+import { copyClusterOfRun, makeTestDir } from "./test_dir.ts";
 
 export interface TestDatabase {
   database: Database;
@@ -21,23 +21,28 @@ export interface TestPostgres {
   createTestDatabase(options?: Partial<DatabaseOptions>): Promise<TestDatabase>;
   /** The server itself, for tests that stop and start it. */
   server: EmbeddedPostgres;
+  /** Its data directory. */
+  path: string;
   /** Stops the server and removes its directory. */
   stop(): Promise<void>;
 }
 
 /** Nothing here survives a power cut, and nothing needs to. */
 const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "100" };
-const MEMORY_DISK = "/dev/shm";
-const MEMORY_DISK_MIN_BYTES = 2 * 1024 ** 3;
 const TEMPLATE = "greenroom_template";
 const DEFAULTS = { poolSize: 5, connectTimeoutMs: 10_000, statementTimeoutMs: 15_000 };
 
-/** @param options.migrate false gives empty databases. */
+/**
+ * Makes a cluster with its template, or copies the run's.
+ * @param options.migrate false gives empty databases.
+ */
 export async function startTestPostgres(
   options: { migrate?: boolean; logger?: Logger } = {},
 ): Promise<TestPostgres> {
   const logger = options.logger ?? silentLogger;
   const path = await makeTestDir();
+  const migrated = options.migrate ?? true;
+  const copied = migrated && await copyClusterOfRun(path);
   const dataDir = await openDataDir(path);
   const server = new EmbeddedPostgres({ dataDir, logger, settings: FAST, durable: false });
   async function stop(): Promise<void> {
@@ -47,8 +52,8 @@ export async function startTestPostgres(
   }
   try {
     await server.start(new AbortController().signal);
-    await onAdmin(server, (admin) => admin.sql.unsafe(`create database ${TEMPLATE}`));
-    if (options.migrate ?? true) await migrateTemplate(server, logger);
+    if (!copied) await onAdmin(server, (admin) => admin.sql.unsafe(`create database ${TEMPLATE}`));
+    if (migrated && !copied) await migrateTemplate(server, logger);
   } catch (error) {
     await stop();
     throw error;
@@ -56,6 +61,7 @@ export async function startTestPostgres(
   let made = 0;
   return {
     server,
+    path,
     stop,
     async createTestDatabase(own = {}) {
       const name = `test_${++made}`;
@@ -98,16 +104,6 @@ export function databaseForEachTest(): Pick<TestDatabase, "database" | "connecti
       return current().connection;
     },
   };
-}
-
-/**
- * A temporary directory; on a disk in memory when there is one with room for some hundred databases, because creating a
- * database is mostly creating files.
- */
-export async function makeTestDir(): Promise<string> {
-  const disk = await statfs(MEMORY_DISK).catch(() => null);
-  const roomy = disk !== null && disk.bavail * disk.bsize >= MEMORY_DISK_MIN_BYTES;
-  return await Deno.makeTempDir({ prefix: "greenroom-test-", ...(roomy ? { dir: MEMORY_DISK } : {}) });
 }
 
 async function migrateTemplate(server: EmbeddedPostgres, logger: Logger): Promise<void> {

@@ -1,4 +1,5 @@
 /** A human in a room, for tests: joins, plays and hears tones, sends and receives messages, sees who is there. */
+import { PATIENCE_MS } from "./eventually.ts";
 import { TextLineStream } from "./text_line_stream.ts";
 import {
   LINE_START,
@@ -15,7 +16,6 @@ interface Waiter {
   resolve: (event: ParticipantEvent) => void;
 }
 
-const DEFAULT_WAIT_MS = 10_000;
 const LEAVE_LIMIT_MS = 3_000;
 
 export class RoomParticipant implements AsyncDisposable {
@@ -54,7 +54,7 @@ export class RoomParticipant implements AsyncDisposable {
   }
 
   /** Resolves when 50 ms of the tone have been heard from anybody, with who and when; counts gaps from then on. */
-  async hearsTone(hz: number, { withinMs = DEFAULT_WAIT_MS } = {}): Promise<EventOf<"tone">> {
+  async hearsTone(hz: number, { withinMs = PATIENCE_MS } = {}): Promise<EventOf<"tone">> {
     // A tone that plays already may be reported before the answer.
     const after = this.events.length;
     await this.#ask({ do: "listen", hz });
@@ -71,7 +71,7 @@ export class RoomParticipant implements AsyncDisposable {
   }
 
   /** The next message on this topic; each message is given once. */
-  async nextData(topic?: string, { withinMs = DEFAULT_WAIT_MS } = {}): Promise<EventOf<"data">> {
+  async nextData(topic?: string, { withinMs = PATIENCE_MS } = {}): Promise<EventOf<"data">> {
     const fits = (event: EventOf<"data">) => topic === undefined || event.topic === topic;
     const event = await this.#next("data", fits, { withinMs, after: this.#dataTaken });
     this.#dataTaken = this.events.indexOf(event) + 1;
@@ -79,19 +79,19 @@ export class RoomParticipant implements AsyncDisposable {
   }
 
   /** Resolves with the first participant whose identity begins so, present or yet to come. */
-  async sees(identityPrefix: string, { withinMs = DEFAULT_WAIT_MS } = {}): Promise<EventOf<"participant">> {
+  async sees(identityPrefix: string, { withinMs = PATIENCE_MS } = {}): Promise<EventOf<"participant">> {
     return await this.#next("participant", (event) => event.identity.startsWith(identityPrefix), { withinMs });
   }
 
   /** Resolves with a participant's attributes once they hold this name. */
-  async seesAttribute(name: string, { withinMs = DEFAULT_WAIT_MS } = {}): Promise<EventOf<"attributes">> {
+  async seesAttribute(name: string, { withinMs = PATIENCE_MS } = {}): Promise<EventOf<"attributes">> {
     return await this.#next("attributes", (event) => name in event.attributes, { withinMs });
   }
 
   /** The first event of this name, past or to come. */
   async sawEvent<Name extends ParticipantEvent["event"]>(
     name: Name,
-    { withinMs = DEFAULT_WAIT_MS } = {},
+    { withinMs = PATIENCE_MS } = {},
   ): Promise<EventOf<Name>> {
     return await this.#next(name, () => true, { withinMs });
   }
@@ -129,7 +129,7 @@ export class RoomParticipant implements AsyncDisposable {
     await this.#input.close().catch(() => {/* the pipe broke with the process */});
   }
 
-  async #ask(body: CommandBody, withinMs = DEFAULT_WAIT_MS): Promise<unknown> {
+  async #ask(body: CommandBody, withinMs = PATIENCE_MS): Promise<unknown> {
     const id = ++this.#lastId;
     await this.#input.write(new TextEncoder().encode(JSON.stringify({ id, ...body }) + "\n"));
     const answer = await this.#next("answer", (event) => event.id === id, { withinMs });

@@ -16,7 +16,7 @@ const test = databaseForEachTest();
 function hosted(agent: string, fields: Partial<HostedAgent> = {}): HostedAgent {
   return {
     ...{ agent, state: "ready", error: null, version: "1", jobType: "room", namespace: "", deployment: "" },
-    ...{ maxJobs: null, used: 0, free: 5, warm: 1, isAdmitting: true },
+    ...{ maxJobs: null, used: 0, free: 5, warm: 1, isAdmitting: true, worker: null },
     ...fields,
   };
 }
@@ -117,6 +117,28 @@ Deno.test("FleetDirectory tells the others when what it hosts changes, not for e
   await a.directory.refresh();
   await b.directory.refresh();
   assert.deepEqual([a.told.length, b.directory.isHosting("other")], [2, false]);
+});
+
+Deno.test("FleetDirectory passes on what an instance tells of its workers, and tells nobody at once because of it", async () => {
+  const worker = {
+    ...{ id: uuidv7(), refusal: "breaker_open", offers: { accepted: 3, declined: 2, lapsed: 1 } },
+    declines: [{ reason: 'the agent\'s accept: \u00ab"no"\u00bb', count: 2 }],
+    connection: {
+      state: "registered",
+      since: "2026-01-01T00:00:00.000Z",
+      attempts: 0,
+      lastClose: null,
+      lastError: null,
+    },
+  };
+  const a = await join([hosted("echo"), hosted("bad", { state: "broken", error: "boom" })]);
+  const b = await join([]);
+  a.agents[0] = hosted("echo", { worker });
+  await a.directory.refresh();
+  await b.directory.refresh();
+  const told = (agent: string) => b.directory.elsewhere(agent).map(({ error, worker }) => ({ error, worker }));
+  assert.deepEqual([told("echo"), told("bad")], [[{ error: null, worker }], [{ error: "boom", worker: null }]]);
+  assert.deepEqual(a.told, ["fleet"]);
 });
 
 Deno.test("what waits says that nobody hosts its agent, as long as nobody does; other reasons are left alone", async () => {

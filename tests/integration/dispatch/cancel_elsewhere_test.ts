@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { CommandResult } from "../../../core/coordination/fleet_commands.ts";
 import { CancelElsewhere } from "../../../core/dispatch/cancel_elsewhere.ts";
+import { explainFailure } from "../../../core/runtime/failure_explanation.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
+import { applyJobChanges } from "../../../db/job_changes.ts";
 import { type DispatchFixture, dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
 import { databaseForEachTest } from "../../support/postgres.ts";
 
@@ -40,21 +42,44 @@ Deno.test("CancelElsewhere asks the instance that has the job, in the name of wh
   assert.equal(owner.jobs.count, 0);
 });
 
-const FAILURES = [
-  ["no_such_instance", "owner_gone"],
-  ["timed_out", "owner_timed_out"],
-  ["failed", "owner_failed"],
-] as const;
+Deno.test("CancelElsewhere says so when the owner could not do it, and leaves the dispatch as it is", async () => {
+  const failed = { ok: false, code: "failed", message: "why" } as const;
+  const { elsewhere, owner, sent, id } = await scene(() => Promise.resolve(failed));
+  const result = await elsewhere.cancel(id, "rest:me");
+  const refusal = { code: "owner_failed", dispatchId: id, instanceId: owner.instanceId, message: "why" };
+  assert.deepEqual(result, { ok: false, refusal });
+  const found = await findDispatch(test.database, id);
+  assert.deepEqual([found?.dispatch.state, sent.length], ["placed", 3]);
+});
 
-for (const [code, expected] of FAILURES) {
-  Deno.test(`CancelElsewhere says so when the owner's answer is ${code}, and leaves the dispatch as it is`, async () => {
-    const { elsewhere, owner, sent, id } = await scene(() => Promise.resolve({ ok: false, code, message: "why" }));
-    const result = await elsewhere.cancel(id, "rest:me");
-    const refusal = { code: expected, dispatchId: id, instanceId: owner.instanceId, message: "why" };
-    assert.deepEqual(result, { ok: false, refusal });
-    assert.equal((await findDispatch(test.database, id))?.dispatch.state, "placed");
-    // Who did not answer once is not asked again: the caller would wait for it.
-    assert.equal(sent.length, code === "timed_out" ? 1 : 3);
+for (const code of ["no_such_instance", "timed_out"] as const) {
+  Deno.test(`CancelElsewhere keeps the cancel with the job when the owner's answer is ${code}: no attempt follows it`, async () => {
+    const { elsewhere, sent, id } = await scene(() => Promise.resolve({ ok: false, code, message: "why" }));
+    for (let again = 0; again < 2; again++) {
+      const result = await elsewhere.cancel(id, "rest:me");
+      assert.ok(result.ok && !result.wasEnded);
+      assert.deepEqual(result.dispatch.jobs[0]?.flags, ["cancel_requested"]);
+    }
+    assert.equal(sent.length, 2);
+    const [job] = (await findDispatch(test.database, id))!.jobs;
+    const at = new Date();
+    const failure = { ...explainFailure({ kind: "exception", message: "x" }), kind: "exception", fingerprint: "x" };
+    const columns = { ...failure, stack: null, exitCode: null, signal: null, class: "unknown", retryAfterMs: null };
+    await applyJobChanges(test.database, [{
+      job: { jobId: job!.id, dispatchId: id, leaseToken: job!.leaseToken },
+      ...{ kind: "ended", changeId: crypto.randomUUID(), actor: "test", cause: "entry_threw", at },
+      end: {
+        state: "failed",
+        endReason: "entry_threw",
+        failure: columns,
+        flags: ["x"],
+        resources: null,
+        humanSeenAt: null,
+      },
+      next: { kind: "retry", notBefore: null },
+    }]);
+    const { dispatch, jobs } = (await findDispatch(test.database, id))!;
+    assert.deepEqual([dispatch.state, dispatch.endedAt, jobs[0]?.state], ["cancelled", at, "failed"]);
   });
 }
 

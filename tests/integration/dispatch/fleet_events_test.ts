@@ -7,6 +7,7 @@ import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
 import { dispatchTopic } from "../../../core/updates/topics.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
+import { saveJobProgress } from "../../../db/job_details.ts";
 import { insertJobLogs } from "../../../db/job_logs.ts";
 import { applyJobChanges, type JobChange } from "../../../db/job_changes.ts";
 import { type DispatchFixture, dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
@@ -192,4 +193,28 @@ Deno.test("FleetLogs tells new lines of other instances' jobs once, also the fir
   await write(await jobOf(id), "ours");
   await owner.look();
   assert.deepEqual(heard, []);
+});
+
+Deno.test("FleetLogs tells the newest progress of other instances' jobs once, and none of before somebody listened", async () => {
+  const { database } = test;
+  const { id } = await elsewhere();
+  const jobId = (await findDispatch(database, id))?.jobs[0]?.id ?? "";
+  const heard: unknown[] = [];
+  const hub = {
+    publish: (topic: string, event: string, data: unknown) => {
+      const { value, ...ids } = data as { jobId: string; value: unknown };
+      assert.deepEqual([topic, event, ids.jobId], [dispatchTopic(id), "progress", jobId]);
+      heard.push(value);
+    },
+    subscribedTopics: () => [dispatchTopic(id)],
+  };
+  const logs = new FleetLogs({ database, instanceId: uuidv7(), hub, logger: silentLogger });
+  await saveJobProgress(database, jobId, { step: "before" });
+  await logs.look();
+  for (const step of [1, 2]) await saveJobProgress(database, jobId, { step });
+  await logs.look();
+  await logs.look();
+  await saveJobProgress(database, jobId, 3);
+  await logs.look();
+  assert.deepEqual(heard, [{ step: 2 }, 3]);
 });

@@ -10,9 +10,10 @@ import { LivekitPlacement } from "../../../core/dispatch/livekit_placement.ts";
 import { newDispatchView } from "../../../core/dispatch/new_views.ts";
 import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
+import type { OfferedJob } from "../../../core/livekit/job_offer.ts";
 import type { ServerApi } from "../../../core/livekit/server_api.ts";
 import type { AgentCatalog, AgentEntry } from "../../../core/runtime/agent_catalog.ts";
-import { workerDirectory } from "../../../core/services/worker_directory.ts";
+import { workerDirectory, type WorkerDirectorySources } from "../../../core/services/worker_directory.ts";
 import { type RegisteredWorker, workerKeyOf } from "../../../core/worker/worker_match.ts";
 import { assignLivekitJob } from "../../../db/claims.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
@@ -46,7 +47,14 @@ function entryOf(options: Partial<AgentOptions> & { name: string }): AgentEntry 
   return agentEntry(options.name, { descriptor: describeAgent(defineAgent({ entry: () => {}, ...options })) });
 }
 
-function fixture(agents: AgentEntry[], own: RegisteredWorker[], assignTimeoutMs = 100) {
+type Elsewhere = NonNullable<WorkerDirectorySources["elsewhere"]>;
+
+function fixture(
+  agents: AgentEntry[],
+  own: RegisteredWorker[],
+  assignTimeoutMs = 100,
+  elsewhere: Elsewhere = () => [],
+) {
   const { database } = test;
   const calls: Record<string, unknown>[] = [];
   const deleted: string[] = [];
@@ -56,7 +64,7 @@ function fixture(agents: AgentEntry[], own: RegisteredWorker[], assignTimeoutMs 
     createDispatch: (call: Record<string, unknown>) => {
       if (failure) return Promise.reject(failure);
       calls.push(call);
-      return Promise.resolve({ id: `AD_${crypto.randomUUID()}` });
+      return Promise.resolve({ id: `AD_${(call.attributes as Record<string, string>)["greenroom.dispatch"]}` });
     },
     deleteDispatch: (_room: string, id: string) => {
       deleted.push(id);
@@ -65,7 +73,7 @@ function fixture(agents: AgentEntry[], own: RegisteredWorker[], assignTimeoutMs 
   } as unknown as ServerApi;
   const live = new LiveDispatches();
   const catalog = { find: (name: string) => agents.find((agent) => agent.name === name) ?? null } as AgentCatalog;
-  const directory = workerDirectory({ catalog, database, instanceId: uuidv7(), own: () => own });
+  const directory = workerDirectory({ catalog, database, instanceId: uuidv7(), own: () => own, elsewhere });
   const placement = new LivekitPlacement({
     ...{ database, api, live, actor: "test", logger: silentLogger, assignTimeoutMs, workers: directory },
     onQueued: () => void (wakes += 1),
@@ -90,8 +98,9 @@ function fixture(agents: AgentEntry[], own: RegisteredWorker[], assignTimeoutMs 
     return newDispatchView(dispatch, at);
   };
   const store = async (agent: string) => (await stored(agent)).id;
-  const place = async (agent: string): Promise<string> => {
+  const place = async (agent: string, before: (id: string) => Promise<unknown> = async () => {}): Promise<string> => {
     const view = await stored(agent);
+    await before(view.id);
     placement.place(live.track(view));
     return view.id;
   };
@@ -164,35 +173,78 @@ Deno.test("LivekitPlacement asks nobody when no worker would take it: it waits i
   }
 });
 
-Deno.test("LivekitPlacement asks once more for what LiveKit dropped though a worker would take it, then queues it", async () => {
+Deno.test("LivekitPlacement queues what LiveKit dropped though a worker would take it", async () => {
   using placement = fixture([entryOf({ name: "echo" })], [WORKER]);
   const { row, cause } = await placement.queued(await placement.place("echo"));
   assert.deepEqual([row.waitingReason, row.livekitDispatchId], ["not_taken_by_livekit", null]);
   assert.match(cause, /assigned it to nobody within 100 ms\.$/);
-  assert.equal(placement.calls.length, 2);
-  const [first, second] = placement.calls.map(({ attributes }) => attributes);
-  assert.deepEqual(first, second);
-  await eventually(() => placement.deleted.length === 2, { what: "both of LiveKit's dispatches deleted" });
+  assert.equal(placement.calls.length, 1);
+  await eventually(() => placement.deleted.length === 1, { what: "LiveKit's dispatch deleted" });
 });
 
-Deno.test("a dispatch whose offer no worker here can take is queued at once, one that the agent does not want fails", async () => {
-  const full = { ...WORKER, isTaking: false, refusal: "instance_full" };
-  const workers = [WORKER];
-  using placement = fixture([entryOf({ name: "echo" })], workers, 60_000);
-  const [busy, unwanted] = [await placement.place("echo"), await placement.place("echo")];
+/** As LiveKit offers a job of a dispatch of ours. */
+function offerOf(dispatchId: string, participant: OfferedJob["participant"] = null): OfferedJob {
+  return {
+    ...{ id: `AJ_${dispatchId}`, dispatchId: `AD_${dispatchId}`, jobType: "room", agentName: "echo", metadata: "" },
+    ...{ namespace: "", deployment: "", attributes: { "greenroom.dispatch": dispatchId } },
+    ...{ room: { name: "room", sid: "RM_1", metadata: "" }, participant },
+  };
+}
+
+const FULL = { kind: "no_room", reason: "instance_full" } as const;
+
+for (const watcher of ["this instance", "another instance"]) {
+  Deno.test(`a dispatch of ${watcher} whose offer a worker here can't take is queued at once, one that the agent does not want fails`, async () => {
+    using placement = fixture([entryOf({ name: "echo" })], [WORKER], 60_000);
+    const made = () => watcher === "this instance" ? placement.place("echo") : placement.store("echo");
+    const [busy, unwanted, waited] = [await made(), await made(), await made()];
+    if (watcher === "this instance") await eventually(() => placement.calls.length === 3);
+    placement.placement.declined(offerOf(busy), FULL);
+    placement.placement.declined(offerOf(unwanted), { kind: "agent", reason: "the agent's accept said no" });
+    placement.placement.declined(offerOf(waited), { kind: "no_answer", reason: "no answer within 200 ms" });
+    placement.placement.declined(offerOf(waited), { kind: "not_meant", reason: "meant for agent another" });
+    placement.placement.declined(offerOf(waited, { identity: "ada", sid: "PA_1", name: "" }), FULL);
+    assert.match((await placement.queued(busy)).cause, /had no room: instance_full\.$/);
+    assert.equal(placement.wakes(), 1);
+    const { failureCode, failureMessage } = await placement.failureOf(unwanted);
+    assert.equal(failureCode, "not_assigned_by_livekit");
+    assert.match(failureMessage ?? "", /the agent's accept said no/);
+    await eventually(() => placement.deleted.length === 2, { what: "both of LiveKit's dispatches deleted" });
+    const { state, placement: where } = (await findDispatch(test.database, waited))!.dispatch;
+    assert.deepEqual([state, where], ["queued", "livekit"]);
+  });
+}
+
+Deno.test("what another instance was assigned is left alone when the time here is over, and when it is declined late", async () => {
+  using placement = fixture([entryOf({ name: "echo" })], [WORKER]);
+  const take = async (id: string) => assert.ok(await assigned(id));
+  const ids = [await placement.place("echo", take), await placement.place("echo", take)] as const;
   await eventually(() => placement.calls.length === 2);
-  workers.splice(0, 1, full);
-  placement.placement.declined(busy, "instance_full", false);
-  placement.placement.declined(unwanted, "the agent's accept said no", true);
-  assert.match((await placement.queued(busy)).cause, /declined \(instance_full\)/);
-  const { failureCode, failureMessage } = await placement.failureOf(unwanted);
-  assert.equal(failureCode, "not_assigned_by_livekit");
-  assert.match(failureMessage ?? "", /the agent's accept said no/);
+  placement.placement.declined(offerOf(ids[1]), FULL);
+  placement.placement.declined(offerOf(ids[1]), { kind: "agent", reason: "no" });
+  // Its time is over later.
+  const later = await placement.place("echo");
+  await placement.queued(later);
+  await eventually(() => placement.deleted.includes(`AD_${later}`));
+  assert.deepEqual(placement.deleted, [`AD_${later}`]);
+  for (const id of ids) {
+    const { state, placement: where } = (await findDispatch(test.database, id))!.dispatch;
+    assert.deepEqual([state, where], ["placed", "livekit"]);
+  }
 });
+
+/** Another instance takes the assignment. */
+function assigned(id: string) {
+  const change = { changeId: crypto.randomUUID(), actor: "test", cause: "test", at: new Date() };
+  const jobId = uuidv7();
+  const job = { id: jobId, attempt: 1, participant: null, participantIdentity: `agent-${jobId}`, workerId: null };
+  const rest = { instanceId: uuidv7(), livekitJobId: `AJ_${jobId}`, leaseToken: crypto.randomUUID() };
+  return assignLivekitJob(test.database, id, `AD_${jobId}`, { ...job, ...rest }, change);
+}
 
 Deno.test("LivekitPlacement looks at the workers of other instances too", async () => {
-  using placement = fixture([], []);
   const instanceId = uuidv7();
+  using placement = fixture([], [], 60_000, () => [{ instanceId, free: 0, isStale: false }]);
   const instance = { id: instanceId, hostname: "there", pid: 1, version: "0", maxJobs: 1 };
   await insertInstance(test.database, { ...instance, region: null, zone: null });
   await upsertWorker(test.database, {
@@ -200,6 +252,7 @@ Deno.test("LivekitPlacement looks at the workers of other instances too", async 
     ...{ livekitWorkerId: "AW_1", state: "registered", lastCloseCode: null, lastError: null },
   });
   assert.match((await placement.queued(await placement.place("echo"))).cause, /agent "echo2": name/);
+  assert.match((await placement.queued(await placement.place("echo2"))).cause, /take a job now: no room there/);
 });
 
 Deno.test("LiveKit that can't be asked now is not the end of a dispatch; LiveKit that refuses it is", async () => {
@@ -212,18 +265,12 @@ Deno.test("LiveKit that can't be asked now is not the end of a dispatch; LiveKit
 
 Deno.test("an assignment that comes after the move is refused, and one that came before it prevents the move", async () => {
   using placement = fixture([entryOf({ name: "echo" })], [WORKER], 60_000);
-  const [moved, assigned] = [await placement.place("echo"), await placement.place("echo")];
+  const [moved, taken] = [await placement.place("echo"), await placement.place("echo")];
   const change = { changeId: crypto.randomUUID(), actor: "test", cause: "test", at: new Date() };
-  const assign = (id: string) => {
-    const jobId = uuidv7();
-    const job = { id: jobId, attempt: 1, participant: null, participantIdentity: `agent-${jobId}`, workerId: null };
-    const rest = { instanceId: uuidv7(), livekitJobId: `AJ_${jobId}`, leaseToken: crypto.randomUUID() };
-    return assignLivekitJob(test.database, id, `AD_${jobId}`, { ...job, ...rest }, change);
-  };
-  assert.ok(await assign(assigned));
-  assert.equal(await queueUnplaced(test.database, assigned, "not_taken_by_livekit", change), false);
+  assert.ok(await assigned(taken));
+  assert.equal(await queueUnplaced(test.database, taken, "not_taken_by_livekit", change), false);
   assert.equal(await queueUnplaced(test.database, moved, "not_taken_by_livekit", change), true);
-  assert.equal(await assign(moved), null);
+  assert.equal(await assigned(moved), null);
 });
 
 Deno.test("AbandonedPlacements queues what nobody watches any more, and leaves alone what somebody may", async () => {

@@ -6,6 +6,7 @@ import { UnconfirmedRequests } from "../../../core/dispatch/unconfirmed_requests
 import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import type { JobRunner } from "../../../core/runtime/job_runner.ts";
 import type { Database } from "../../../db/client.ts";
+import { requestCancel } from "../../../db/cancel_requests.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
 import { type DispatchFixture, dispatchFixture, NO_WAIT, REQUESTER } from "../../support/dispatch_fixture.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -61,6 +62,17 @@ async function requestUnanswered({ dispatcher, proxy, database }: Parts, idempot
   const found = await eventually(() => database.sql<{ id: string }[]>`select id from dispatches`);
   return found[0]!.id;
 }
+
+Deno.test("PlacementReconciler ends a job here whose cancel was noted while this instance did not answer", async () => {
+  await withParts(async ({ dispatcher, reconciler, jobs, database }) => {
+    const asked = await dispatcher.request({ agent: "echo", room: "lobby" }, REQUESTER, NO_WAIT);
+    const other = await dispatcher.request({ agent: "echo", room: "lobby" }, REQUESTER, NO_WAIT);
+    assert.ok(asked.ok && other.ok);
+    assert.equal(await requestCancel(database, asked.dispatch.id), true);
+    await reconciler.look();
+    assert.deepEqual([asked.dispatch.state, other.dispatch.state, jobs.count], ["cancelled", "placed", 1]);
+  });
+});
 
 async function statesOf(database: Database, id: string) {
   const found = await findDispatch(database, id);

@@ -151,7 +151,7 @@ Deno.test("LocalLivekitServer dies with our process when that is killed with SIG
   assert.ok(pid > 0 && !await isGone(pid));
   holder.kill("SIGKILL");
   await holder.status;
-  await eventually(() => isGone(pid), { withinMs: 4_000, what: "the end of the LiveKit server" });
+  await eventually(() => isGone(pid), { what: "the end of the LiveKit server" });
   await Deno.remove(dataDir, { recursive: true });
 });
 

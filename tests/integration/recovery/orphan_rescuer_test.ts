@@ -6,6 +6,7 @@ import { LossRecorder } from "../../../core/recovery/loss_recorder.ts";
 import { OrphanRescuer, type OrphanRescuerOptions } from "../../../core/recovery/orphan_rescuer.ts";
 import { RecoveryAdvisor } from "../../../core/recovery/recovery_advisor.ts";
 import { CALM_MS } from "../../../core/recovery/room_verdict.ts";
+import { requestCancel } from "../../../db/cancel_requests.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
 import { insertInstance, reviveInstance, setInstanceState } from "../../../db/instances.ts";
 import { applyJobChanges } from "../../../db/job_changes.ts";
@@ -118,6 +119,24 @@ Deno.test("OrphanRescuer ends a dispatch whose people have left, once LiveKit ha
   await rows(test.database, sql`update jobs set rescuer_id = null where id = ${job.jobId}`);
   await rescuerOf().rescuer.look();
   assert.deepEqual(await outcome(), { ...RETRIED, dispatch: "failed", endReason: "room_closed" });
+});
+
+Deno.test("OrphanRescuer ends as cancelled what was to be cancelled when its owner died, even while its agent answers", async () => {
+  const identity = `agent-${job.jobId}`;
+  room.addAgent(identity);
+  room.answering.add(identity);
+  assert.equal(await requestCancel(test.database, job.dispatchId), true);
+  room.isReachable = false;
+  const { rescuer, retries } = rescuerOf();
+  await rescuer.look();
+  assert.deepEqual(await outcome(), WATCHED);
+  room.isReachable = true;
+  await rescuer.look();
+  const cancelled = { dispatch: "cancelled", job: "cancelled", endReason: "cancelled", kind: "instance_lost" };
+  assert.deepEqual([await outcome(), room.removed, room.probes, retries], [cancelled, [identity], 0, []]);
+  // Its owner, should it be back, is told that the job is not its own any more.
+  assert.deepEqual(await listMovedOn(test.database, [job]), [job.jobId]);
+  assert.equal(await requestCancel(test.database, job.dispatchId), false);
 });
 
 Deno.test("OrphanRescuer gives up a dispatch that has used its attempts", async () => {

@@ -11,7 +11,8 @@ import { diagnoseDatabase } from "../../../db/diagnose.ts";
 import { EmbeddedPostgres } from "../../../db/embedded.ts";
 import { startFakeLivekit } from "../../support/fake_livekit_server.ts";
 import { startTestLivekit, type TestLivekit } from "../../support/livekit.ts";
-import { makeTestDir, startTestPostgres, type TestPostgres } from "../../support/postgres.ts";
+import { startTestPostgres, type TestPostgres } from "../../support/postgres.ts";
+import { makeTestDir } from "../../support/test_dir.ts";
 
 const AGENTS = join(PROJECT_DIR, "tests", "support", "agents");
 /** The settings of the proxy that this process may have don't count. */

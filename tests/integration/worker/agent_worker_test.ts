@@ -62,7 +62,7 @@ function startWorker(url: string, { maxJobs, agent, ask, ...options }: Options):
         assigned.push(job);
       },
       terminated: (livekitJobId) => void terminated.push(livekitJobId),
-      declined: (...told) => void declined.push(told),
+      declined: (agent, { id }, { kind, reason }) => void declined.push([agent, id, kind, reason]),
       holderOf: (_agent, room) => options.holders?.get(room) ?? null,
     },
     timings: { handshakeTimeoutMs: 5_000, pingIntervalMs: 4_000, reconnectFirstMs: 50, reconnectMaxMs: 500 },
@@ -267,15 +267,22 @@ Deno.test("an automatic offer for a room that another dispatch has the agent in 
   assert.equal(started.admission.usedBy("echo"), 3);
 });
 
-Deno.test("who placed a dispatch hears why its offer was declined, and whether the agent itself said no", async () => {
+Deno.test("who places dispatches hears of each offer that was declined, and whether the agent itself said no", async () => {
   await using fake = startFakeLivekit();
-  await using started = startWorker(fake.url, { maxJobs: 1, ask: () => Promise.resolve({ ok: true, value: false }) });
+  const answers: AcceptAnswer[] = [{ ok: true, value: false }, { ok: false, reason: "no answer within 200 ms" }];
+  await using started = startWorker(fake.url, { maxJobs: 1, ask: () => Promise.resolve(answers.shift() ?? YES) });
   const connection = await fake.registered();
-  await answerTo(connection, { id: "AJ_1", attributes: { "greenroom.dispatch": "one" } });
+  await answerTo(connection, { id: "AJ_1" });
+  await answerTo(connection, { id: "AJ_2" });
+  await answerTo(connection, { id: "AJ_3", attributes: { "greenroom.agent": "another" } });
   started.admission.setAdmitting("cordoned");
-  await answerTo(connection, { id: "AJ_2", attributes: { "greenroom.dispatch": "two" } });
-  await answerTo(connection, { id: "AJ_3" });
-  assert.deepEqual(started.declined, [["one", "the agent's accept said no", true], ["two", "cordoned", false]]);
+  await answerTo(connection, { id: "AJ_4" });
+  assert.deepEqual(started.declined, [
+    ["echo", "AJ_1", "agent", "the agent's accept said no"],
+    ["echo", "AJ_2", "no_answer", "the agent's accept: no answer within 200 ms"],
+    ["echo", "AJ_3", "not_meant", "meant for agent another"],
+    ["echo", "AJ_4", "no_room", "cordoned"],
+  ]);
 });
 
 Deno.test("a retired worker takes nothing more, and stays connected until its job's end is told", async () => {

@@ -60,8 +60,6 @@ const REFUSALS: {
   not_found: [{ dispatchId: ID }, 404],
   not_ended: [{ dispatchId: ID }, 409],
   owned_elsewhere: [{ dispatchId: ID }, 409],
-  owner_gone: [{ dispatchId: ID, instanceId: ID, message: "It has ended." }, 503],
-  owner_timed_out: [{ dispatchId: ID, instanceId: ID, message: "No answer within 5 s." }, 504],
   owner_failed: [{ dispatchId: ID, instanceId: ID, message: "It is upside down." }, 502],
 };
 

@@ -6,7 +6,7 @@ import type { HostedAgent } from "../../../db/instance_agents.ts";
 function hosted(agent: string, fields: Partial<HostedAgent> = {}): HostedAgent {
   return {
     ...{ agent, state: "ready", error: null, version: "1", jobType: "room", namespace: "", deployment: "" },
-    ...{ maxJobs: null, used: 1, free: 4, warm: 2, isAdmitting: true },
+    ...{ maxJobs: null, used: 1, free: 4, warm: 2, isAdmitting: true, worker: null },
     ...fields,
   };
 }
