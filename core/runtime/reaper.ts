@@ -2,7 +2,8 @@
  * Ends children that outlive this process. A child leaves by itself when its parent is gone, but one whose event loop is
  * stuck can't see that; so a small `sh` beside us knows the live process ids and waits for us to vanish.
  *
- *   "+pid" / "-pid" lines on its stdin → end of file (we closed it, or we died, even by kill -9) → 0.5 s → kill -9 what is left → exit
+ *   "+pid" / "-pid" lines on its stdin → end of file (we closed it, or we died, even by kill -9)
+ *     → with some left: 0.5 s, then kill -9 what is left → exit
  *   "/path": the folder of the children's socket, removed then
  *
  * Guarantees: it ends with its stdin and is never left behind; Ctrl-C and SIGTERM of a terminal or process group do not
@@ -27,7 +28,7 @@ while read -r line; do
     -*) case $live in *" $pid "*) live="\${live%% $pid *} \${live#* $pid }" ;; esac ;;
   esac
 done
-sleep ${GRACE_SECONDS}
+[ "$live" = ' ' ] || sleep ${GRACE_SECONDS}
 for pid in $live; do kill -9 "$pid" 2>/dev/null; done
 if [ -n "$folder" ]; then rm -f "$folder/${SOCKET_NAME}"; rmdir "$folder"; fi 2>/dev/null`;
 
@@ -86,7 +87,7 @@ export class Reaper {
     if (this.#live.delete(pid)) await this.#write(`-${pid}`);
   }
 
-  /** Lets the `sh` go; half a second later it kills what is still listed, and ends. */
+  /** Lets the `sh` go; it ends, half a second later when some are still listed, which it kills then. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#restartTimer);
