@@ -1,4 +1,5 @@
 /** styles/theme.css and the classes that pages use, compiled by Tailwind. */
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile, optimize } from "@tailwindcss/node";
 import { Scanner } from "@tailwindcss/oxide";
@@ -18,8 +19,9 @@ export class StyleCompiler {
     }
     const { compiler, scanner } = this.#made;
     const { code } = optimize(compiler.build(scanner.scan()), { minify: true });
-    // Renamed into place: whoever reads or builds beside us sees the old file or the new one, never half of it.
-    const unfinished = `${output}.${Deno.pid}`;
+    // Renamed into place: whoever reads or builds beside us sees the old file or the new one, never half of it. Nor does it
+    // see the unfinished one, which lies outside the folder that is served.
+    const unfinished = join(dirname(output), "..", `.${basename(output)}.${Deno.pid}`);
     await Deno.writeTextFile(unfinished, `/* ${stamp} */\n${code}`);
     await Deno.rename(unfinished, output);
   }

@@ -9,7 +9,7 @@ import type { Database } from "../../db/client.ts";
 import { findDispatch } from "../../db/dispatch_reads.ts";
 import { isFinalDispatchState } from "../../db/lifecycle.ts";
 import type { FleetCommands } from "../coordination/fleet_commands.ts";
-import type { CancelResult } from "./dispatcher.ts";
+import type { CancelResult } from "./cancel_here.ts";
 import { viewOfDispatch } from "./dispatch_view.ts";
 import type { DispatchRefusal } from "./refusal.ts";
 

@@ -2,49 +2,40 @@
  * Takes requests for agents in rooms and keeps them.
  *
  * A request is checked (agent known, within the rate limits, metadata valid), then stored in ONE statement: placed at once
- * when a slot is free here and nothing waits before it, else queued for `QueueClaimer`; or handed to LiveKit's server
- * (`placement: livekit`). Only what is committed is started. What is refused is not stored.
+ * when a slot is free here and nothing waits before it (direct_placement.ts), else queued for `QueueClaimer`; or handed to
+ * LiveKit's server (livekit_placement.ts). Only what is committed is started. What is refused is not stored.
  */
 import type { PriorityRequest } from "../agent/hooks.ts";
-import { participantIdentityOf } from "../agent/participant_identity.ts";
-import { ANY_REGION } from "../../db/claim_scope.ts";
-import type { Database } from "../../db/client.ts";
 import { describeDatabaseError } from "../../db/database_error.ts";
 import {
-  endWaitingDispatch,
   type IdempotencyKey,
-  insertPlacedDispatch,
   insertQueuedDispatch,
   type NewDispatch,
   type OnceKey,
   type RuleMatch,
 } from "../../db/dispatches.ts";
-import { type DispatchRow, findDispatch } from "../../db/dispatch_reads.ts";
-import { isFinalDispatchState } from "../../db/lifecycle.ts";
-import type { Change } from "../../db/statement.ts";
-import type { OneAgentPerRoom, Origin, Priority } from "../../db/schema/states.ts";
-import type { Admission, Reservation } from "../capacity/admission.ts";
+import { findDispatch } from "../../db/dispatch_reads.ts";
+import type { Origin, Priority } from "../../db/schema/states.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
-import type { AgentCatalog, AgentEntry } from "../runtime/agent_catalog.ts";
-import type { JobRunner } from "../runtime/job_runner.ts";
+import type { AgentEntry } from "../runtime/agent_catalog.ts";
 import type { DispatchLimits } from "./dispatch_limits.ts";
 import type { DispatchRequest, Wait } from "./dispatch_request.ts";
-import { type DispatchView, viewOfDispatch } from "./dispatch_view.ts";
-import { newDispatchView, newJobView } from "./new_views.ts";
+import { cancelHere, type CancelOptions, type CancelResult } from "./cancel_here.ts";
+import { type DirectPlacementOptions, type DirectRequest, placeDirectly } from "./direct_placement.ts";
+import type { DispatchView } from "./dispatch_view.ts";
+import { newDispatchView } from "./new_views.ts";
 import { sha256Hex } from "./body_hash.ts";
 import { findKnownAgent } from "./known_agent.ts";
-import type { JobStarter } from "./job_starter.ts";
-import type { LiveDispatch, LiveDispatches, WaitOutcome } from "./live_dispatches.ts";
+import type { LiveDispatch, WaitOutcome } from "./live_dispatches.ts";
 import type { LivekitPlacement } from "./livekit_placement.ts";
 import { checkMetadata, priorityInMetadata } from "./metadata_check.ts";
 import { explainNotStored } from "./not_stored.ts";
 import { participantProblem } from "./participant_problem.ts";
 import { priorityOf, rankAt } from "./priority.ts";
-import type { RegionPreference } from "./region_preference.ts";
+import { requestLike } from "./request_like.ts";
 import { type Schedule, scheduleOf } from "./schedule.ts";
-import type { StandingDispatches } from "./standing_dispatches.ts";
 import type { DispatchRefusal } from "./refusal.ts";
 import { waitingReasonHere, waitingReasonInFleet } from "./waiting_reason.ts";
 
@@ -53,19 +44,11 @@ export const IDEMPOTENCY_TTL_MS = 86_400_000;
 const PRIORITY_HOOK_TIMEOUT_MS = 200;
 const MAX_WAKE_AHEAD_MS = 600_000;
 
-export interface DispatcherOptions {
-  database: Database;
-  instanceId: string;
+export interface DispatcherOptions extends DirectPlacementOptions, CancelOptions {
   /** Name of the LiveKit server in rows and answers. */
   server: string;
-  catalog: AgentCatalog;
-  admission: Admission;
-  runner: JobRunner;
-  starter: JobStarter;
-  live: LiveDispatches;
   health: LivekitHealth;
   placement: LivekitPlacement;
-  standing?: Pick<StandingDispatches, "withdraw">;
   /** Told of requests whose storing failed, because they may be stored all the same. */
   unconfirmed?: { add(dispatchId: string, once: OnceKey | null): void };
   /** Asks the instance that runs a dispatch. Absent: what runs elsewhere can't be cancelled from here. */
@@ -76,8 +59,6 @@ export interface DispatcherOptions {
   /** Whether another instance takes jobs of an agent, or at least has it. */
   isServedElsewhere?: (agent: string) => boolean;
   isHostedElsewhere?: (agent: string) => boolean;
-  /** Which dispatches are left to instances of another region; absent: none. */
-  regions?: RegionPreference;
   /** Rate limits; absent: none. */
   limits?: DispatchLimits;
   maxMetadataBytes: number;
@@ -107,10 +88,6 @@ export interface WaitFor {
 
 export type RequestResult =
   | { ok: true; dispatch: DispatchView; isNew: boolean; outcome: WaitOutcome }
-  | { ok: false; refusal: DispatchRefusal };
-
-export type CancelResult =
-  | { ok: true; dispatch: DispatchView; wasEnded: boolean }
   | { ok: false; refusal: DispatchRefusal };
 
 interface Accepted {
@@ -177,35 +154,8 @@ export class Dispatcher {
   }
 
   /** The same for what waits or runs here; `owned_elsewhere` when another instance has to do it. */
-  async cancelHere(id: string, actor: string): Promise<CancelResult> {
-    const live = this.#options.live.find(id);
-    const running = live?.view.jobs.flatMap((job) => this.#options.runner.find(job.id) ?? []) ?? [];
-    if (live && !live.isEnded && (running.length > 0 || live.isStanding)) {
-      // Without LiveKit's dispatch no participant gets a job any more, and its end is ours.
-      if (live.isStanding) await this.#options.standing?.withdraw(id);
-      for (const job of running) job.cancel("cancelled", job.plan.shutdownGraceMs);
-      return { ok: true, dispatch: live.view, wasEnded: false };
-    }
-    const at = this.#now();
-    const isCancelled = await endWaitingDispatch(
-      this.#options.database,
-      id,
-      "cancelled",
-      null,
-      this.#change(actor, "cancelled", at),
-    );
-    if (isCancelled) {
-      live?.ended("cancelled", at, null);
-      await this.#options.placement.withdraw(id);
-    }
-    const found = await findDispatch(this.#options.database, id);
-    if (!found) return refused({ code: "not_found", dispatchId: id });
-    if (!isCancelled && !isFinalDispatchState(found.dispatch.state)) {
-      return refused({ code: "owned_elsewhere", dispatchId: id });
-    }
-    const view = viewOfDispatch(found);
-    if (isCancelled && !live) this.#options.live.announce(view, { kind: "ended" });
-    return { ok: true, dispatch: view, wasEnded: !isCancelled };
+  cancelHere(id: string, actor: string): Promise<CancelResult> {
+    return cancelHere(this.#options, id, actor, this.#now());
   }
 
   /** A new dispatch like an ended one, with `retryOf`; other metadata when given. */
@@ -219,20 +169,7 @@ export class Dispatcher {
     if (!found) return refused({ code: "not_found", dispatchId: id });
     const { dispatch } = found;
     if (dispatch.endedAt === null) return refused({ code: "not_ended", dispatchId: id });
-    const kept = dispatch.metadata as DispatchRequest["metadata"] | null;
-    const given = metadata ?? kept ?? undefined;
-    const { agent, room, priority, placement, participantIdentity, region, oneAgentPerRoom } = dispatch;
-    const request: DispatchRequest = {
-      agent,
-      room,
-      priority,
-      placement,
-      ...(given === undefined ? {} : { metadata: given }),
-      ...(participantIdentity === null ? {} : { participantIdentity }),
-      ...(region === null ? {} : { region }),
-      ...(oneAgentPerRoom === null ? {} : { oneAgentPerRoom: oneAgentPerRoom as OneAgentPerRoom }),
-      ...(dispatch.deadlineAt === null ? {} : { deadlineMs: deadlineMsOf(dispatch) }),
-    };
+    const request = requestLike(dispatch, metadata);
     return await this.request(request, { ...requester, origin: "retry", retryOf: id }, waitFor);
   }
 
@@ -244,14 +181,16 @@ export class Dispatcher {
     const isOurs = this.#options.regions?.mayPlaceHere(dispatch.agent, dispatch.region ?? null) ?? true;
     const mayStart = waitingReasonHere(agent, this.#options) === null && accepted.schedule.scheduledAt === null &&
       isOurs;
-    const live = dispatch.placement === "direct" && mayStart ? await this.#placeDirectly(dispatch, accepted) : null;
+    const change = { actor: accepted.requester.actor, cause: "requested", at: accepted.createdAt };
+    const asked = { dispatch, idempotency: accepted.idempotency, change };
+    const live = dispatch.placement === "direct" && mayStart ? await this.#placeDirectly(asked) : null;
     if (live) return { ok: true, live, isNew: true };
-    const change = this.#change(accepted.requester.actor, "requested", accepted.createdAt);
     const queued = this.#options.live.track(newDispatchView(dispatch, accepted.createdAt));
     const { database, queueCapacity } = this.#options;
     let isQueued = false;
     try {
-      isQueued = await insertQueuedDispatch(database, dispatch, queueCapacity, change, accepted.idempotency);
+      const identified = { changeId: crypto.randomUUID(), ...change };
+      isQueued = await insertQueuedDispatch(database, dispatch, queueCapacity, identified, accepted.idempotency);
     } catch (error) {
       this.#storingFailed(dispatch.id, accepted.idempotency, error);
       throw error;
@@ -265,63 +204,11 @@ export class Dispatcher {
     return { ok: true, live: queued, isNew: true };
   }
 
-  /** Reserve in memory, then one statement; null when there is no slot here or something waits before it. */
-  async #placeDirectly(
-    dispatch: NewDispatch,
-    { requester, idempotency, createdAt }: Accepted,
-  ): Promise<LiveDispatch | null> {
-    const { admission, instanceId, live, starter } = this.#options;
-    const admitted = admission.admit(dispatch.agent);
-    if (!admitted.ok) return null;
-    const jobId = uuidv7(createdAt.getTime());
-    const leaseToken = crypto.randomUUID();
-    const { agent, room, participantIdentity: participant } = dispatch;
-    const template = this.#options.catalog.find(agent)?.descriptor?.identity ?? null;
-    const job = {
-      id: jobId,
-      attempt: 1,
-      participant,
-      participantIdentity: participantIdentityOf(template, { jobId, agent, room, participant, attempt: 1 }),
-      instanceId,
-      workerId: null,
-      livekitJobId: null,
-      leaseToken,
-    };
-    const tracked = live.track(newDispatchView(dispatch, createdAt));
-    const assigned = newJobView(tracked.view, job, createdAt);
-    const token = starter.mintToken(tracked.view, assigned);
-    token.catch(() => {}); // awaited by the job, if it comes to that
-    if (!await this.#insertPlaced(dispatch, job, requester, createdAt, idempotency, admitted.reservation)) {
-      live.forgetIfIdle(dispatch.id);
-      return null;
-    }
-    tracked.assigned(assigned);
-    const { reservation } = admitted;
-    starter.start(tracked, { leaseToken, reservation, traceparent: dispatch.traceparent, livekit: null, token });
-    return tracked;
-  }
-
-  async #insertPlaced(
-    dispatch: NewDispatch,
-    job: Parameters<typeof insertPlacedDispatch>[2],
-    requester: Requester,
-    at: Date,
-    idempotency: OnceKey | null,
-    reservation: Reservation,
-  ): Promise<boolean> {
+  async #placeDirectly(asked: DirectRequest): Promise<LiveDispatch | null> {
     try {
-      const change = this.#change(requester.actor, "requested", at);
-      const scope = this.#options.regions?.scope ?? ANY_REGION;
-      const isPlaced = await this.#options.starter.placing.during(
-        [job.id],
-        () => insertPlacedDispatch(this.#options.database, dispatch, job, change, idempotency, { scope }),
-      );
-      if (!isPlaced) reservation.release();
-      return isPlaced;
+      return await placeDirectly(this.#options, asked);
     } catch (error) {
-      reservation.release();
-      this.#options.live.forgetIfIdle(dispatch.id);
-      this.#storingFailed(dispatch.id, idempotency, error);
+      this.#storingFailed(asked.dispatch.id, asked.idempotency, error);
       throw error;
     }
   }
@@ -408,15 +295,6 @@ export class Dispatcher {
       isAlone: requester.ruleMatch !== undefined && request.participantIdentity === undefined,
     };
   }
-
-  #change(actor: string, cause: string, at: Date): Change {
-    return { changeId: crypto.randomUUID(), actor, cause, at };
-  }
-}
-
-/** As it was asked for, so that another try has as long. */
-function deadlineMsOf({ createdAt, scheduledAt, deadlineAt }: DispatchRow): number {
-  return Math.max(1, (deadlineAt ?? createdAt).getTime() - (scheduledAt ?? createdAt).getTime());
 }
 
 function refused(refusal: DispatchRefusal): { ok: false; refusal: DispatchRefusal } {

@@ -9,7 +9,7 @@ import type { OnceKey } from "../../db/dispatches.ts";
 import { Alarm } from "../lifecycle/alarm.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { Service } from "../lifecycle/service.ts";
-import type { CancelResult } from "./dispatcher.ts";
+import type { CancelResult } from "./cancel_here.ts";
 
 export interface UnconfirmedRequestsOptions {
   cancel: (dispatchId: string, actor: string) => Promise<CancelResult>;

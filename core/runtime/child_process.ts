@@ -96,8 +96,8 @@ export class ProcessChild implements AgentChild {
       this.#stream.close();
     } else {
       this.exited = this.#untilExit(started.process);
-      void this.#connect(expected);
       this.drained = this.#untilDrained(started.process);
+      void this.#connect(expected);
     }
   }
 
@@ -156,7 +156,8 @@ export class ProcessChild implements AgentChild {
       this.#logger.error("an agent process did not connect; killing it", { pid: this.pid });
       this.kill("SIGKILL");
     }, CONNECT_LIMIT_MS);
-    void this.exited.then(() => expected.cancel());
+    // Not when it has exited: what it said before that may wait to be accepted.
+    void this.drained.then(() => expected.cancel());
     const connection = await expected.connection;
     clearTimeout(timer);
     if (connection === null) this.#stream.close();

@@ -10,7 +10,6 @@ import { LoadMeter } from "../capacity/load_meter.ts";
 import { ResourceLimiter } from "../capacity/resource_limiter.ts";
 import { ResourceMonitor } from "../capacity/resource_monitor.ts";
 import type { LoadedConfig } from "../config/config.ts";
-import { type EffectiveSetting, effectiveSettings } from "../config/effective_settings.ts";
 import type { Config } from "../config/settings.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { CancelElsewhere } from "../dispatch/cancel_elsewhere.ts";
@@ -50,36 +49,26 @@ import type { DatabaseWatch } from "../coordination/database_watch.ts";
 import { LifecycleWriter } from "../coordination/lifecycle_writer.ts";
 import { InstancePresence } from "../coordination/instance_presence.ts";
 import { Leadership } from "../coordination/leadership.ts";
-import { FleetUpdates } from "../updates/fleet_updates.ts";
 import { Hub } from "../updates/hub.ts";
 import { JobLogStreams } from "../updates/job_log_stream.ts";
 import { WorkerFleet } from "../worker/worker_fleet.ts";
 import { DispatchTracer } from "../telemetry/dispatch_tracer.ts";
 import { SpanWriter } from "../telemetry/span_writer.ts";
 import { JobMetrics } from "../telemetry/job_metrics.ts";
-import type { Metric } from "../telemetry/metrics.ts";
-import { Sampler } from "../telemetry/sampler.ts";
 import { askLoad, jobsPerProcessOf } from "./agent_facts.ts";
 import { buildBulk, type BulkParts } from "./build_bulk.ts";
 import { buildFleet, type FleetParts, handleCommands, hostedAgents } from "./build_fleet.ts";
 import { buildOutages, type OutageParts } from "./build_outages.ts";
 import { buildRecovery, type RecoveryParts } from "./build_recovery.ts";
-import { fleetSnapshot } from "./fleet_snapshot.ts";
+import { buildViews, type ViewParts } from "./build_views.ts";
 import { InstanceControl } from "./instance_control.ts";
-import { instanceMetrics } from "./instance_metrics.ts";
-import { OverviewReader } from "./overview.ts";
 import { FleetProfiles } from "./fleet_profiles.ts";
 import { Profiling } from "./profiling.ts";
-import { CheckRunner } from "./check_runner.ts";
 import { buildLivekitFollowers, type LivekitFollowers } from "./build_livekit_followers.ts";
 import { circumstances } from "./circumstances.ts";
-import { madeSettings } from "./made_settings.ts";
-import { NavigationCounter } from "./navigation_counts.ts";
-import { RoomWatch } from "./room_board.ts";
-import { StorageReader } from "./storage_report.ts";
 import { workerDirectory } from "./worker_directory.ts";
 
-export interface Parts {
+export interface Parts extends ViewParts {
   config: Config;
   instanceId: string;
   database: Database;
@@ -104,22 +93,11 @@ export interface Parts {
   placement: LivekitPlacement;
   workers: WorkerFleet;
   hub: Hub;
-  fleetUpdates: FleetUpdates;
   bulk: BulkParts;
   /** What instances tell and ask each other. */
   fleet: FleetParts;
-  sampler: Sampler;
   tracer: DispatchTracer;
   spanWriter: SpanWriter;
-  overview: OverviewReader;
-  rooms: RoomWatch;
-  counts: NavigationCounter;
-  checks: CheckRunner;
-  storage: StorageReader;
-  /** Every setting's value and where it comes from. */
-  settings: readonly EffectiveSetting[];
-  /** This instance's own. */
-  metrics: readonly Metric[];
   jobServices: JobServices;
   standing: StandingDispatches;
   followers: LivekitFollowers;
@@ -274,7 +252,7 @@ export function buildParts(sources: PartsSources): Parts {
       await presence.setState(state);
       await setInstanceIntake(database, instanceId, intake);
     },
-    onChange: () => fleetUpdates.touch(),
+    onChange: () => views.fleetUpdates.touch(),
     liftStops: () => stops.lift(),
     onOpened: () => claimer.wake(),
   });
@@ -428,38 +406,10 @@ export function buildParts(sources: PartsSources): Parts {
     isDebug: config.livekitWsDebug,
     onTrouble: () => livekitHealth.suspect(),
   });
-  const watched = { instanceId, admission, control, pool, workers, livekitHealth };
-  const snapshot = () => ({ ...fleetSnapshot(watched), others: fleet.others() });
-  const fleetUpdates: FleetUpdates = new FleetUpdates({ hub, snapshot, logger });
-  fleet.directory.onRead(() => fleetUpdates.touch());
-  const sampler = new Sampler({
-    ...{ database, instanceId, jobMetrics, logger },
-    slots: () => admission.snapshot(),
-    loadByAgent: () =>
-      Object.fromEntries(catalog.list().map(({ name }) => [name, loadMeter.loadRatioOf(name, performance.now())])),
-    childPids,
-    onSample: (sample) => hub.publish("load", "load", sample),
-  });
-  const overview = new OverviewReader({
-    ...{ ...watched, database, resources, sampler, fleet },
-    breakers: recovery.breakers,
-    stops,
-  });
-  const rooms = new RoomWatch({
-    ...{ livekit, database, hub, logger },
-    requestTimeoutMs: config.livekitRequestTimeoutMs,
-  });
-  const counts = new NavigationCounter({
-    ...{ database, admission, workers, rooms, hub, logger },
-    directory: fleet.directory,
-  });
-  const running = { database, livekit, agents: () => catalog.snapshot() };
-  const metrics = instanceMetrics({
-    ...{ jobMetrics, admission, pool, workers, livekitHealth, hub },
-    lossMetrics: recovery.losses.metrics,
-    breakers: recovery.breakers,
-    queueDepth: () => sampler.latest?.queue ?? [],
-    spansDropped: () => spanWriter.dropped,
+  const views = buildViews({
+    ...{ loaded, dataDir, projectDir, readEnv, instanceId, database, livekit, livekitHealth, catalog, logger },
+    ...{ admission, stops, control, resources, loadMeter, pool, childPids, workers, hub, jobMetrics, spanWriter },
+    ...{ fleet, recovery },
   });
   return {
     config,
@@ -484,18 +434,9 @@ export function buildParts(sources: PartsSources): Parts {
     placement,
     workers,
     hub,
-    fleetUpdates,
     fleet,
-    sampler,
     tracer,
     spanWriter,
-    overview,
-    rooms,
-    counts,
-    checks: new CheckRunner({ loaded, projectDir, readEnv, running }),
-    storage: new StorageReader({ database, dataDir: dataDir.path }),
-    settings: effectiveSettings(loaded, madeSettings({ livekit, dataDir: dataDir.path })),
-    metrics,
     jobServices,
     standing,
     followers,
@@ -508,5 +449,6 @@ export function buildParts(sources: PartsSources): Parts {
     follower,
     events,
     fleetLogs: new FleetLogs({ database, instanceId, hub, logger }),
+    ...views,
   };
 }

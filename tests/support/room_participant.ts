@@ -53,6 +53,11 @@ export class RoomParticipant implements AsyncDisposable {
     await this.#ask({ do: "play", hz });
   }
 
+  /** Publishes the microphone anew: rtc-node can lose a track when the server is restarted twice in a few seconds. */
+  async publishAgain(): Promise<void> {
+    await this.#ask({ do: "publish" });
+  }
+
   /** Resolves when 50 ms of the tone have been heard from anybody, with who and when; counts gaps from then on. */
   async hearsTone(hz: number, { withinMs = PATIENCE_MS } = {}): Promise<EventOf<"tone">> {
     // A tone that plays already may be reported before the answer.

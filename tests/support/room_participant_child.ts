@@ -22,7 +22,8 @@ const LOUDNESS = 8_000;
 const room = new Room();
 const ear = new ToneEar(SAMPLE_RATE, (heard) => emit({ event: "tone", ...heard }));
 let toneHz = 0;
-let isPlaying = false;
+/** Null until there is something to play. */
+let microphone: InstanceType<typeof AudioSource> | null = null;
 
 room.on("participantConnected", meet);
 room.on("participantDisconnected", ({ identity }) => emit({ event: "gone", identity, at: Date.now() }));
@@ -66,7 +67,10 @@ async function execute(command: ParticipantCommand): Promise<unknown> {
       return null;
     case "play":
       toneHz = command.hz;
-      if (!isPlaying) await startPlaying();
+      if (microphone === null) await startPlaying();
+      return null;
+    case "publish":
+      if (microphone !== null) await publish(microphone);
       return null;
     case "listen":
       ear.listenFor(command.hz);
@@ -91,12 +95,15 @@ function meet({ identity, kind, attributes }: RemoteParticipant): void {
   if (Object.keys(attributes).length > 0) emit({ event: "attributes", identity, attributes, at: Date.now() });
 }
 
-async function startPlaying(): Promise<void> {
-  isPlaying = true;
-  const source = new AudioSource(SAMPLE_RATE, 1, 200);
+async function publish(source: InstanceType<typeof AudioSource>): Promise<void> {
   const track = LocalAudioTrack.createAudioTrack("tone", source);
   const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE });
   await room.localParticipant?.publishTrack(track, options);
+}
+
+async function startPlaying(): Promise<void> {
+  const source = microphone = new AudioSource(SAMPLE_RATE, 1, 200);
+  await publish(source);
   const playing = (async () => {
     for (let phase = 0;;) {
       const frame = AudioFrame.create(SAMPLE_RATE, 1, FRAME_SAMPLES);

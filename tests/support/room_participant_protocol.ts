@@ -8,6 +8,7 @@ export type ParticipantCommand =
   & (
     | { do: "join"; url: string; token: string }
     | { do: "play"; hz: number }
+    | { do: "publish" }
     | { do: "listen"; hz: number }
     | { do: "tone" }
     | { do: "data"; topic: string; text: string }

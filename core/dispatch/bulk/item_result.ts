@@ -1,6 +1,7 @@
 /** What becomes of one item of a bulk operation, from what the dispatcher answers. Pure. */
 import type { BulkItemResult } from "../../../db/bulk_items.ts";
-import type { CancelResult, RequestResult } from "../dispatcher.ts";
+import type { CancelResult } from "../cancel_here.ts";
+import type { RequestResult } from "../dispatcher.ts";
 import type { DispatchRefusal } from "../refusal.ts";
 
 /** `hold`: not now; the operation waits and tries the same item again. */

@@ -21,6 +21,8 @@ import { DEV_FOLDER, findShared, loadServerModules } from "./server_modules.ts";
 
 /** Writes that follow each other so fast are one change. */
 const SETTLE_MS = 20;
+/** From the root: what is made, or unfinished. */
+const NO_SOURCE = /^(\.|_fresh(\/|$)|node_modules(\/|$))/;
 /** Other in each run, so that pages load again after a restart. */
 const START_ID = crypto.randomUUID();
 
@@ -117,7 +119,7 @@ export class DevServer<State> {
   /** Watches the folders of all that the build is made from; `sources` by their path from the root. */
   #watch(sources: string[]): void {
     for (const path of sources) this.#folders.add(path.split("/")[0]!);
-    const names = [...this.#folders].filter((name) => !/^(\.|_fresh$|node_modules$)/.test(name));
+    const names = [...this.#folders].filter((name) => !NO_SOURCE.test(name));
     const wanted = names.map((name) => join(this.#root, name)).filter((path) => existsSync(path));
     if (wanted.join() === this.#watched) return;
     this.#watched = wanted.join();
@@ -130,7 +132,9 @@ export class DevServer<State> {
   async #follow(watcher: Deno.FsWatcher): Promise<void> {
     for await (const { kind, paths } of watcher) {
       if (kind === "access") continue; // Our own reading.
-      for (const path of paths) this.#changed.add(relative(this.#root, path));
+      const changed = paths.map((path) => relative(this.#root, path)).filter((path) => !NO_SOURCE.test(path));
+      if (changed.length === 0) continue;
+      for (const path of changed) this.#changed.add(path);
       clearTimeout(this.#settling);
       this.#settling = setTimeout(() => this.#updating = this.#updating.then(() => this.#update()), SETTLE_MS);
     }
