@@ -60,7 +60,8 @@ export class LiveFollower implements Service {
         onRefresh?.(view);
         mine.refresh(view);
       }
-      live.forgetIfIdle(view.id);
+      // Not one that waits: it may be just being stored, or placed, and whoever does that goes on with the same entry.
+      if (mine?.isEnded) live.forgetIfIdle(view.id);
     }
   }
 

@@ -10,8 +10,8 @@ import { databaseForEachTest } from "../../support/postgres.ts";
 
 const test = databaseForEachTest();
 
-/** Another instance has taken the dispatch; here it is only waited for. */
-async function followed(other: DispatchFixture) {
+/** Another instance has taken the dispatch; here it is only waited for. `isOurs`: it is this one. */
+async function followed(other: DispatchFixture, isOurs = false) {
   const asked = await other.dispatcher.request({ agent: "echo", room: "room" }, REQUESTER, NO_WAIT);
   assert.ok(asked.ok);
   const live = new LiveDispatches();
@@ -19,7 +19,8 @@ async function followed(other: DispatchFixture) {
   const rest = { retryOf: null, metadata: null, waitingReason: null, participantIdentity: null };
   const view = newDispatchView({ id, agent, server, room, priority, placement, origin, ...rest } as never, new Date());
   const mine = live.track(view);
-  const options = { database: test.database, instanceId: uuidv7(), live, isRunning: () => false, logger: silentLogger };
+  const instanceId = isOurs ? asked.dispatch.jobs[0]!.instanceId : uuidv7();
+  const options = { database: test.database, instanceId, live, isRunning: () => false, logger: silentLogger };
   return { follower: new LiveFollower(options), live, mine, key: other.jobs.plans[0]!.key };
 }
 
@@ -44,4 +45,11 @@ Deno.test("LiveFollower tells who waits here what another instance has reached, 
   assert.equal(await done, "reached");
   await follower.look();
   assert.equal(live.size, 0);
+});
+
+Deno.test("LiveFollower leaves the entry of a dispatch whose storing is not answered yet to who stores it", async () => {
+  const { follower, live, mine } = await followed(dispatchFixture(test.database), true);
+  await follower.look();
+  assert.equal(mine.view.state, "queued");
+  assert.equal(live.find(mine.view.id), mine);
 });
