@@ -19,8 +19,12 @@ export async function rehearsePlacing(database: Database, instanceId: string, co
     try {
       await connection.unsafe("begin");
       for (let time = 0; time < TIMES; time++) await place({ ...database, sql: connection }, instanceId);
-    } finally {
       await connection.unsafe("rollback");
+    } catch (error) {
+      // It may be what is broken: then this does nothing, and the first error is the one to tell.
+      await connection.unsafe("rollback").catch(() => {});
+      throw error;
+    } finally {
       connection.release();
     }
   }

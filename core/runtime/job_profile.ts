@@ -39,7 +39,7 @@ export async function profileJob(
     bytes += chunk.length;
     if (bytes > maxBytes) return fail("profile_too_large", `The profile has more than ${maxBytes} bytes, compressed.`);
     chunks.push(chunk);
-    if (message.isLast) return done.resolve({ ok: true, gzip: joined(chunks, bytes) });
+    if (message.isLast) return done.resolve({ ok: true, gzip: joinChunks(chunks, bytes) });
     job.send({ type: "profile_next", jobId, requestId });
   };
   const stopListening = job.listen(hear);
@@ -57,7 +57,8 @@ export async function profileJob(
   }
 }
 
-function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
+/** The chunks as one; `bytes`: of all of them. */
+export function joinChunks(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
   const all = new Uint8Array(bytes);
   let offset = 0;
   for (const chunk of chunks) {

@@ -18,7 +18,7 @@ import { includesRole, type Principal } from "../auth/principal.ts";
 import type { CommandResult, FleetCommands } from "../coordination/fleet_commands.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { uuidv7 } from "../lifecycle/uuid.ts";
-import { MAX_PROFILE_BYTES } from "../runtime/job_profile.ts";
+import { joinChunks, MAX_PROFILE_BYTES } from "../runtime/job_profile.ts";
 import { PROFILE_KINDS, type ProfileRequest, SNAPSHOT_LIMIT_MS } from "../telemetry/profile.ts";
 import { type Profile, PROFILE_FAILURES, type Profiling } from "./profiling.ts";
 
@@ -154,7 +154,7 @@ export class FleetProfiles {
       throw new Error(message);
     }
     awaited.chunks.push(chunk);
-    if (part.isLast) awaited.done.resolve({ ok: true, gzip: joined(awaited) });
+    if (part.isLast) awaited.done.resolve({ ok: true, gzip: joinChunks(awaited.chunks, awaited.bytes) });
     else this.#waitFor(awaited, PART_TIMEOUT_MS);
   }
 
@@ -203,14 +203,4 @@ function refused({ code, message }: Extract<CommandResult, { ok: false }>): Flee
     failed: "instance_refused",
   } as const;
   return { ok: false, code: codes[code], message };
-}
-
-function joined({ chunks, bytes }: Awaited): Uint8Array {
-  const all = new Uint8Array(bytes);
-  let offset = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return all;
 }
