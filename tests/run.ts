@@ -1,11 +1,13 @@
 /**
  * All tests, in two streams at once, because most of them wait for other processes more than they compute: the end-to-end
  * tests of the program, and beside them everything else. They copy one database cluster that is made first
- * (support/test_dir.ts). Closes with one line for both, in Deno's own form.
+ * (support/test_dir.ts). Files with a failure run once more, with the machine to themselves; what fails there too has
+ * failed. Closes with each failure in a line, those that passed alone too, and one line of counts in Deno's own form.
  *   deno task test
  */
 import { startTestPostgres } from "./support/postgres.ts";
 import { clusterEnv } from "./support/test_dir.ts";
+import { type TestCounts, type TestFailure, TestReport } from "./support/test_report.ts";
 import { TextLineStream } from "./support/text_line_stream.ts";
 
 const BROWSER = "tests/e2e/browser";
@@ -13,52 +15,71 @@ const STREAMS: Record<string, string[]> = {
   "e2e": ["tests/e2e/", `--ignore=${BROWSER}`],
   "rest": ["tests/", "fresh/", `--ignore=${await endToEndFiles()}`],
 };
+/** More failing files than this are no matter of a busy machine: nothing runs again. */
+const FILES_RUN_AGAIN = 4;
+/** What is shown of an error in the closing lines; the whole stands above them. */
+const ERROR_CHARS = 300;
 
-interface Counts {
-  passed: number;
-  failed: number;
-  ignored: number;
+interface Run {
+  isOk: boolean;
+  report: TestReport;
 }
 
 const startedAtMs = performance.now();
 const cluster = await startTestPostgres();
 await cluster.server.stop();
-const results = await Promise.all(Object.entries(STREAMS).map(([name, args]) => run(name, args)))
-  .finally(() => cluster.stop());
-const sum = (count: keyof Counts) => results.reduce((total, { counts }) => total + counts[count], 0);
-const isOk = results.every(({ code }) => code === 0);
+const all = await runAll().finally(() => cluster.stop());
 const tookS = Math.round((performance.now() - startedAtMs) / 1_000);
-console.log(
-  `${isOk ? "ok" : "FAILED"} | ${sum("passed")} passed | ${sum("failed")} failed | ${
-    sum("ignored")
-  } ignored (${tookS}s)`,
-);
-Deno.exit(isOk ? 0 : 1);
+for (const failure of all.passedAlone) console.log(`FAILED BESIDE OTHERS, PASSED ALONE: ${described(failure)}`);
+for (const failure of all.failures) console.log(`FAILED: ${described(failure)}`);
+const { passed, failed, ignored } = all.counts;
+console.log(`${all.isOk ? "ok" : "FAILED"} | ${passed} passed | ${failed} failed | ${ignored} ignored (${tookS}s)`);
+Deno.exit(all.isOk ? 0 : 1);
+
+async function runAll() {
+  const runs = await Promise.all(Object.entries(STREAMS).map(([name, args]) => run(name, args)));
+  const sum = (count: keyof TestCounts) => runs.reduce((total, { report }) => total + report.counts[count], 0);
+  const counts = { passed: sum("passed"), failed: sum("failed"), ignored: sum("ignored") };
+  const failures = runs.flatMap(({ report }) => report.failures);
+  const files = runs.flatMap(({ report }) => report.failedFiles);
+  const isOk = runs.every((one) => one.isOk);
+  const canRunAgain = !isOk && runs.every(({ report }) => report.isComplete) && files.length <= FILES_RUN_AGAIN;
+  if (!canRunAgain) return { isOk, counts, failures, passedAlone: [] };
+  const again = await run("again", files);
+  const stillFailed = again.report.counts.failed;
+  return {
+    isOk: again.isOk,
+    counts: { ...counts, passed: counts.passed + counts.failed - stillFailed, failed: stillFailed },
+    failures: again.report.failures,
+    passedAlone: failures.filter((one) => !again.report.failures.some((other) => other.test === one.test)),
+  };
+}
 
 /** Runs `deno test` with these arguments; each line is passed on under the stream's name. */
-async function run(name: string, args: string[]): Promise<{ code: number; counts: Counts }> {
+async function run(name: string, args: string[]): Promise<Run> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", ...args],
     env: { NO_COLOR: "1", ...clusterEnv(cluster.path) },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const counts: Counts = { passed: 0, failed: 0, ignored: 0 };
-  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+  const report = new TestReport();
+  const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>, take: (line: string) => void) => {
     for await (const line of stream.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
       console.log(`${name}: ${line}`);
-      Object.assign(counts, countsIn(line));
+      take(line);
     }
   };
-  const [{ code }] = await Promise.all([child.status, read(child.stdout), read(child.stderr)]);
-  return { code, counts };
+  const [{ code }] = await Promise.all([
+    child.status,
+    read(child.stdout, (line) => report.take(line)),
+    read(child.stderr, () => {}),
+  ]);
+  return { isOk: code === 0, report };
 }
 
-/** Of Deno's closing line, "ok | 7 passed (2 steps) | 0 failed | 1 ignored (3s)". */
-function countsIn(line: string): Partial<Counts> {
-  const closing = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed(?: \| (\d+) ignored)?/.exec(line);
-  if (!closing) return {};
-  return { passed: Number(closing[1]), failed: Number(closing[2]), ignored: Number(closing[3] ?? 0) };
+function described({ test, file, error }: TestFailure): string {
+  return `${test} (${file}): ${error.slice(0, ERROR_CHARS)}`;
 }
 
 /** The files of tests/e2e without its folders. */
