@@ -31,6 +31,7 @@ await cluster.server.stop();
 const all = await runAll().finally(() => cluster.stop());
 const tookS = Math.round((performance.now() - startedAtMs) / 1_000);
 for (const failure of all.passedAlone) console.log(`FAILED BESIDE OTHERS, PASSED ALONE: ${described(failure)}`);
+for (const why of all.brokenOff) console.log(`BROKEN OFF: ${why}`);
 for (const failure of all.failures) console.log(`FAILED: ${described(failure)}`);
 const { passed, failed, ignored } = all.counts;
 console.log(`${all.isOk ? "ok" : "FAILED"} | ${passed} passed | ${failed} failed | ${ignored} ignored (${tookS}s)`);
@@ -43,14 +44,17 @@ async function runAll() {
   const failures = runs.flatMap(({ report }) => report.failures);
   const files = runs.flatMap(({ report }) => report.failedFiles);
   const isOk = runs.every((one) => one.isOk);
-  const canRunAgain = !isOk && runs.every(({ report }) => report.isComplete) && files.length <= FILES_RUN_AGAIN;
-  if (!canRunAgain) return { isOk, counts, failures, passedAlone: [] };
+  const brokenOff = runs.map(({ report }) => report.brokenOffBy).filter((why) => why !== "");
+  if (isOk || brokenOff.length > 0 || files.length > FILES_RUN_AGAIN) {
+    return { isOk, counts, failures, brokenOff, passedAlone: [] };
+  }
   const again = await run("again", files);
   const stillFailed = again.report.counts.failed;
   return {
     isOk: again.isOk,
     counts: { ...counts, passed: counts.passed + counts.failed - stillFailed, failed: stillFailed },
     failures: again.report.failures,
+    brokenOff: again.report.brokenOffBy === "" ? [] : [again.report.brokenOffBy],
     passedAlone: failures.filter((one) => !again.report.failures.some((other) => other.test === one.test)),
   };
 }
@@ -73,7 +77,7 @@ async function run(name: string, args: string[]): Promise<Run> {
   const [{ code }] = await Promise.all([
     child.status,
     read(child.stdout, (line) => report.take(line)),
-    read(child.stderr, () => {}),
+    read(child.stderr, (line) => report.takeError(line)),
   ]);
   return { isOk: code === 0, report };
 }

@@ -42,11 +42,15 @@ Deno.test("A test report has the counts of the closing line, and each failure on
     { test: "(uncaught error)", file: "./tests/c_test.ts", error: "(in promise) Error: at load" },
   ]);
   assert.deepEqual(report.failedFiles, ["./tests/a_test.ts", "./tests/c_test.ts"]);
-  assert.deepEqual(report.isComplete, true);
+  report.takeError("error: Test failed");
+  assert.equal(report.brokenOffBy, "");
 });
 
-Deno.test("A run that an error stopped before its closing line is not complete", () => {
-  assert.deepEqual(reportOf("running 1 test from ./tests/a_test.ts\nok ... ok (1ms)").isComplete, false);
+Deno.test("A run without its closing line, or with an error outside of any test, was broken off", () => {
+  assert.match(reportOf("running 1 test from ./tests/a_test.ts\nok ... ok (1ms)").brokenOffBy, /closing line/);
+  const report = reportOf(OUTPUT);
+  report.takeError("error: Error: late");
+  assert.equal(report.brokenOffBy, "Error: late");
 });
 
 Deno.test("A run without failures has counts and no file", () => {
