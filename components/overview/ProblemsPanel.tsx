@@ -10,6 +10,7 @@ const LINKS: Record<string, { href: string; words: string }> = {
   instance_silent: { href: "/workers", words: "See the instances" },
   worker_not_registered: { href: "/workers", words: "See the workers" },
   agent_broken: { href: "/workers", words: "See the agents" },
+  agent_stopped: { href: "/workers", words: "See the instances" },
 };
 
 export function ProblemsPanel({ problems }: { problems: Overview["problems"] }) {
@@ -21,11 +22,11 @@ export function ProblemsPanel({ problems }: { problems: Overview["problems"] }) 
       aside={problems.length === 0 ? "none" : `${problems.length} open`}
     >
       {problems.length === 0 && <p class="p-4 text-muted">Nothing wants a look.</p>}
-      {problems.map(({ code, severity, subject, message, remedy }) => {
+      {problems.map(({ code, severity, message, remedy }) => {
         const state = severity === "error" ? "failed" : "attention";
         const link = LINKS[code];
         return (
-          <div class="problem" data-state={state} key={`${code} ${subject}`}>
+          <div class="problem" data-state={state} key={`${code} ${message}`}>
             <Icon name={`st-${state}`} class="" />
             <div class="min-w-0 wrap-anywhere">
               <h3 class="font-semibold">{message}</h3>

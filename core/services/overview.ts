@@ -29,7 +29,7 @@ export interface OverviewSources {
   sampler: Sampler;
   breakers: Pick<BreakerBoard, "list">;
   stops: Pick<AgentStops, "list">;
-  fleet: Pick<FleetParts, "agents">;
+  fleet: Pick<FleetParts, "agents" | "directory">;
 }
 
 const FRESH_MS = 1_000;
@@ -126,9 +126,10 @@ async function readOverview(sources: OverviewSources, now: Date) {
       breakers: sources.breakers.list(),
       stops: sources.stops.list(),
       instances,
+      elsewhere: sources.fleet.directory.others(),
       databaseMs: sampler.latest ? sampler.latest.databaseMs : databaseMs,
       lastHour: ended,
-    }),
+    }, now.getTime()),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What is wrong right now, the worst first, each with what to do about it. Pure. */
+import { type InstanceElsewhere, problemsElsewhere } from "./problems_elsewhere.ts";
 
 export type Severity = "error" | "warn";
 
@@ -34,6 +35,8 @@ export interface ProblemFacts {
   stops?: readonly { agent: string; reason: string }[];
   lanes: readonly { agent: string; lastError: string | null }[];
   instances: readonly { id: string; hostname: string; heartbeatAgeMs: number }[];
+  /** What the other instances tell of their agents. */
+  elsewhere: readonly InstanceElsewhere[];
   databaseMs: number | null;
   lastHour: { succeeded: number; failed: number };
 }
@@ -47,7 +50,7 @@ const HEARTBEAT_LIMIT_MS = 8_000;
 const FAILURE_SHARE_LIMIT = 0.2;
 const FAILURES_MIN = 5;
 
-export function findProblems(facts: ProblemFacts): Problem[] {
+export function findProblems(facts: ProblemFacts, nowMs: number): Problem[] {
   const found = [
     ...livekitProblems(facts),
     ...databaseProblems(facts),
@@ -59,6 +62,11 @@ export function findProblems(facts: ProblemFacts): Problem[] {
     ...capacityProblems(facts),
     ...limitProblems(facts),
     ...failureProblems(facts),
+    ...problemsElsewhere(facts.elsewhere, {
+      nowMs,
+      // As in workerProblems.
+      registerWithinMs: facts.livekit.state === "unreachable" ? Infinity : REGISTER_WITHIN_MS,
+    }),
   ];
   return found.sort((a, b) => Number(a.severity !== "error") - Number(b.severity !== "error"));
 }

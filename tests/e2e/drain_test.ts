@@ -14,7 +14,7 @@ async function ownInstance(greenroom: Greenroom): Promise<any> {
 
 async function waitingFor(greenroom: Greenroom, id: string, reason: string): Promise<void> {
   const look = async () => (await greenroom.get(`/api/v1/dispatches/${id}`)).waitingReason === reason;
-  await eventually(look, { withinMs: 15_000, what: `dispatch waiting for "${reason}"` });
+  await eventually(look, { what: `dispatch waiting for "${reason}"` });
 }
 
 Deno.test("An instance that is cordoned or drained keeps its calls and takes no others, until it is uncordoned or the deadline", async () => {

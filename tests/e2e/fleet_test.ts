@@ -97,7 +97,7 @@ async function follow(greenroom: Greenroom, path: string): Promise<EventReader> 
 Deno.test("Any instance takes requests for agents that only another hosts, and shows what becomes of them as it happens", async () => {
   await using started = await startFleet(livekit, [
     { agents: ["echo"], env: { GREENROOM_REGION: "west" } },
-    { agents: ["talks", "echo", "choosy"], env: { GREENROOM_REGION: "east" } },
+    { agents: ["talks", "echo", "choosy", "throws_at_load"], env: { GREENROOM_REGION: "east" } },
   ]);
   const [here, there] = started.fleet as [Greenroom, Greenroom];
   const otherId = await idOf(there);
@@ -164,6 +164,15 @@ Deno.test("Any instance takes requests for agents that only another hosts, and s
   const shown = choosyIn((await here.get("/workers?as=data")).workers);
   assert.deepEqual([shown.instanceId, shown.state, shown.trouble], [otherId, "registered", null]);
   await here.call("DELETE", `/api/v1/dispatches/${declined.id}`);
+
+  // What is wrong there is a problem here.
+  const { problems } = await here.get("/api/v1/overview");
+  assert.ok(
+    problems.some(({ code, message }: { code: string; message: string }) =>
+      code === "agent_broken" && /^Agent throws_at_load does not load on \S+: /.test(message)
+    ),
+    JSON.stringify(problems),
+  );
 
   // Profiles of it and of a job there, asked for here: a snapshot comes in several parts.
   const profile = (path: string) => here.call("POST", `/api/v1/${path}`);

@@ -9,7 +9,7 @@ import { startPostgresByUrl } from "../support/postgres_url.ts";
 
 const TONE_HZ = 440;
 /** Nothing is to be heard of it; a busy machine stutters by itself. */
-const MAX_GAP_MS = 3_000;
+const MAX_GAP_MS = 10_000;
 
 let livekit: TestLivekit;
 Deno.test.beforeAll(async () => {
@@ -148,7 +148,6 @@ Deno.test("another instance takes over when one is killed, and who waits for the
   await using caller = await survivor.human("moved");
   // An instance that has only just connected to the database judges nobody.
   await eventually(async () => (await thisInstance(survivor)).ageMs > 8_500, {
-    withinMs: 12_000,
     what: "a whole lease",
   });
   await victim.kill();
@@ -172,7 +171,6 @@ Deno.test("an instance that is only paused keeps its call: its agent answers, an
   await caller.playTone(TONE_HZ);
   await caller.hearsTone(TONE_HZ);
   await eventually(async () => (await thisInstance(survivor)).ageMs > 8_500, {
-    withinMs: 12_000,
     what: "a whole lease",
   });
   paused.signal("SIGSTOP");

@@ -93,7 +93,7 @@ Deno.test("The page shows what rules did, reads on every width, and a viewer cha
   await eventually(async () => {
     const { body } = await greenroom.call("GET", "/api/v1/dispatches?room=lobby-7", undefined, headers);
     return body.items[0]?.state === "running";
-  }, { withinMs: 15_000, what: "the agent of the rule" });
+  }, { what: "the agent of the rule" });
   const shots = Deno.env.get("GREENROOM_SHOTS");
   for (const [width, colorScheme] of [[1440, "light"], [1440, "dark"], [1024, "light"], [390, "light"]] as const) {
     await onPage("/rules?room=vip-1", async (page) => {

@@ -119,7 +119,6 @@ Deno.test("echo agent is announced as ready and gives back a tone and a message"
   await guest.playTone(440);
   assert.equal((await guest.hearsTone(440)).from, job.participantIdentity);
   await eventually(async () => (await guest.toneReport()).heardMs > 1_000, { what: "a second of tone" });
-  assert.ok((await guest.toneReport()).largestGapMs < 1_000);
 });
 
 Deno.test("echo agent gives the tone back again after the LiveKit server was killed and restarted", async () => {
@@ -318,7 +317,11 @@ Deno.test("a child whose parent is gone cleans up, leaves the room and exits", a
   child.hangUp();
   assert.deepEqual(await child.exited, { code: 0, signal: null });
   assert.equal(await Deno.readTextFile(mark), "shutdown");
-  await eventually(async () => (await identitiesIn(job.room)).length === 0, { withinMs: 2_000, what: "left properly" });
+  await eventually(async () => (await identitiesIn(job.room)).length === 0, {
+    // LiveKit itself would find it gone after some 20 s.
+    withinMs: 10_000,
+    what: "left properly",
+  });
 });
 
 Deno.test("an idle child ends when its parent is gone", async () => {
