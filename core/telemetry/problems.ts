@@ -1,16 +1,6 @@
 /** What is wrong right now, the worst first, each with what to do about it. Pure. */
+import type { Problem } from "./problem.ts";
 import { type InstanceElsewhere, problemsElsewhere } from "./problems_elsewhere.ts";
-
-export type Severity = "error" | "warn";
-
-export interface Problem {
-  code: string;
-  severity: Severity;
-  /** What it is about: an agent's or an instance's name; null: all of Greenroom. */
-  subject: string | null;
-  message: string;
-  remedy: string;
-}
 
 /** Null: unknown. Times in milliseconds. */
 export interface ProblemFacts {

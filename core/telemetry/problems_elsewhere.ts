@@ -1,5 +1,5 @@
 /** What is wrong on the other instances, as they last told it: the same on several of them is one problem. Pure. */
-import type { Problem } from "./problems.ts";
+import type { Problem } from "./problem.ts";
 
 /** Another instance and the agents that it hosts; what it has not repeated in time (`isStale`) says nothing. */
 export interface InstanceElsewhere {
