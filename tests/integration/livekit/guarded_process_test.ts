@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { OutputTail, spawnGuarded } from "../../../core/livekit/guarded_process.ts";
+import { eventually } from "../../support/eventually.ts";
 
 Deno.test("OutputTail keeps the last lines only", () => {
   const tail = new OutputTail(2);
@@ -40,6 +41,9 @@ Deno.test("spawnGuarded kills the command's own children with it", async () => {
   const grandchild = await pid.promise;
   await child.kill();
   assert.equal((await child.exit).signal, "SIGKILL");
-  const state = await Deno.readTextFile(`/proc/${grandchild}/stat`).catch(() => "gone");
-  assert.match(state, /gone|\) Z /);
+  // It dies by the same signal, not before its parent is collected.
+  await eventually(async () => {
+    const state = await Deno.readTextFile(`/proc/${grandchild}/stat`).catch(() => "gone");
+    return /gone|\) Z /.test(state);
+  }, { what: "the end of the command's own child" });
 });
