@@ -23,7 +23,6 @@ export interface Orphan {
   participantIdentity: string;
   wasConnected: boolean;
   hadHumans: boolean;
-  requestedAt: Date;
   /** The owner's last heartbeat. */
   lastSeenAt: Date;
   /** LiveKit starts a job of the dispatch for each participant: it does not end with this one. */
@@ -37,7 +36,7 @@ export async function claimOrphans(
   database: Database,
   { rescuerId, forMs, limit }: { rescuerId: string; forMs: number; limit: number },
 ): Promise<Orphan[]> {
-  const found = await rows<Omit<Orphan, "requestedAt" | "lastSeenAt"> & { requested: string; seen: string }>(
+  const found = await rows<Omit<Orphan, "lastSeenAt"> & { seen: string }>(
     database,
     sql`with candidate as (
       select j.id from jobs j join instances i on i.id = j.instance_id
@@ -55,14 +54,9 @@ export async function claimOrphans(
         j.human_seen_at is not null as "hadHumans",
         (d.placement = 'livekit' and d.participant_identity is null and j.participant is not null) as "isStanding",
         ${CANCEL_REQUESTED} = any(j.flags) as "isCancelRequested",
-        (extract(epoch from d.created_at) * 1000)::bigint::text as requested,
         (extract(epoch from i.heartbeat_at) * 1000)::bigint::text as seen`,
   );
-  return found.map(({ requested, seen, ...orphan }) => ({
-    ...orphan,
-    requestedAt: new Date(Number(requested)),
-    lastSeenAt: new Date(Number(seen)),
-  }));
+  return found.map(({ seen, ...orphan }) => ({ ...orphan, lastSeenAt: new Date(Number(seen)) }));
 }
 
 /** Which of these jobs are ours no more: under another lease, or ended by a rescuer (no owner records these). */

@@ -20,10 +20,6 @@ export interface LostParticipantJob {
   participant: string;
   /** Jobs for this participant so far. */
   jobCount: number;
-  /** How many of them have failed since the last one that did not. */
-  failures: number;
-  /** When the first of those was placed. */
-  firstAt: Date;
   endedAt: Date;
   failureKind: string;
   failureMessage: string;
@@ -45,12 +41,12 @@ export async function listLostParticipantJobs(
   },
 ): Promise<LostParticipantJob[]> {
   const found = await rows<
-    Omit<LostParticipantJob, "firstAt" | "endedAt"> & { firstAtMs: string; endedAtMs: string } & Record<string, unknown>
+    Omit<LostParticipantJob, "endedAt"> & { endedAtMs: string } & Record<string, unknown>
   >(
     database,
     sql`select j.id as "jobId", j.lease_token as "leaseToken", d.id as "dispatchId",
         d.livekit_dispatch_id as "livekitDispatchId", d.agent, d.room, j.participant,
-        n.job_count as "jobCount", n.failures, (extract(epoch from n.first_at) * 1000)::bigint::text as "firstAtMs",
+        n.job_count as "jobCount",
         (extract(epoch from j.ended_at) * 1000)::bigint::text as "endedAtMs", j.failure_kind as "failureKind",
         coalesce(j.failure_message, '') as "failureMessage", j.failure_class as "failureClass",
         j.retry_after_ms as "retryAfterMs"
@@ -58,10 +54,7 @@ export async function listLostParticipantJobs(
         select distinct on (participant) * from jobs where dispatch_id = d.id and participant is not null
         order by participant, created_at desc, id desc
       ) j cross join lateral (
-        select count(*)::int as job_count, count(*) filter (where since)::int as failures,
-          min(created_at) filter (where since) as first_at
-        from (select created_at, bool_and(state = 'failed') over (order by created_at desc, id desc) as since
-          from jobs where dispatch_id = d.id and participant = j.participant) each
+        select count(*)::int as job_count from jobs where dispatch_id = d.id and participant = j.participant
       ) n
       where d.server = ${server} and d.state in ('placed', 'running') and d.placement = 'livekit'
         and d.participant_identity is null and d.livekit_dispatch_id is not null
@@ -70,11 +63,7 @@ export async function listLostParticipantJobs(
         and (j.instance_id = ${instanceId} or j.failure_kind = 'instance_lost' or j.ended_at < now() - interval '10 seconds')
       order by j.ended_at limit ${limit}::int`,
   );
-  return found.map(({ firstAtMs, endedAtMs, ...job }) => ({
-    ...job,
-    firstAt: new Date(Number(firstAtMs)),
-    endedAt: new Date(Number(endedAtMs)),
-  }));
+  return found.map(({ endedAtMs, ...job }) => ({ ...job, endedAt: new Date(Number(endedAtMs)) }));
 }
 
 export interface RunningRerun extends Record<string, unknown> {

@@ -12,7 +12,6 @@ export interface ServingJob {
   server: string;
   room: string;
   participantIdentity: string;
-  requestedAt: Date;
   isStanding: boolean;
 }
 
@@ -21,18 +20,16 @@ export async function listServingJobs(
   database: Database,
   { server, sinceMs, limit }: { server: string; sinceMs: number; limit: number },
 ): Promise<ServingJob[]> {
-  const found = await rows<Omit<ServingJob, "requestedAt"> & { requested: string }>(
+  return await rows<ServingJob & Record<string, unknown>>(
     database,
     sql`select j.id as "jobId", j.dispatch_id as "dispatchId", j.lease_token as "leaseToken", j.attempt, j.agent, j.server,
         j.room, j.participant_identity as "participantIdentity",
-        (d.placement = 'livekit' and d.participant_identity is null and j.participant is not null) as "isStanding",
-        (extract(epoch from d.created_at) * 1000)::bigint::text as requested
+        (d.placement = 'livekit' and d.participant_identity is null and j.participant is not null) as "isStanding"
       from jobs j join dispatches d on d.id = j.dispatch_id
       where j.state = 'running' and j.server = ${server}
         and j.connected_at < now() - make_interval(secs => ${sinceMs}::float8 / 1000)
       order by j.created_at limit ${limit}::int`,
   );
-  return found.map(({ requested, ...job }) => ({ ...job, requestedAt: new Date(Number(requested)) }));
 }
 
 /** People are in the rooms of these jobs. */

@@ -37,9 +37,9 @@ export interface OsPermissions {
 
 /** What becomes of a dispatch whose job failed. What is not said is the instance's setting. */
 export interface RecoveryPolicy {
-  /** Jobs per dispatch, the first one counted; 1 never tries again. */
+  /** Jobs that may fail in a row, the first one counted; 1 never tries again. One that was ready for a minute begins a new row. */
   maxAttempts?: number;
-  /** A dispatch older than this is not tried again. */
+  /** No job follows later than this after the first that failed in a row. */
   maxAgeMs?: number;
   /** Wait before attempt n + 1: firstMs · factor^(n-1), at most maxMs. */
   backoff?: { firstMs?: number; factor?: number; maxMs?: number };

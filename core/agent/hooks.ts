@@ -47,10 +47,10 @@ export interface RecoveryFailure {
   readonly class: string;
   readonly message: string;
   readonly room: string;
-  /** The attempt that failed, from 1. */
+  /** Attempts in a row that failed, this one included; one that was ready for a minute before it failed begins a new row. */
   readonly attempt: number;
   readonly maxAttempts: number;
-  /** Since the dispatch was requested. */
+  /** Since the first of them. */
   readonly ageMs: number;
 }
 

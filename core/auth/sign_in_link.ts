@@ -3,7 +3,7 @@
  * with this data directory. On a terminal it is printed; otherwise it goes to a file of mode 600 whose path is printed,
  * because logs are kept and shipped. Only the link's digest is in memory. Using it, by whoever, ends it.
  */
-import { rm, stat, writeFile } from "node:fs/promises";
+import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf, isSameDigest, makeSecret } from "./secrets.ts";
 
@@ -34,9 +34,12 @@ export class SignInLink {
     return `${url}/sign-in?token=${token}`;
   }
 
+  /** The file is there with its link, or not at all. */
   async store(link: string): Promise<void> {
-    await rm(this.path, { force: true });
-    await writeFile(this.path, `${link}\n`, { mode: 0o600, flag: "wx" });
+    const unfinished = `${this.path}.new`;
+    await rm(unfinished, { force: true });
+    await writeFile(unfinished, `${link}\n`, { mode: 0o600, flag: "wx" });
+    await rename(unfinished, this.path);
   }
 
   /** Whether the token is the link's; true once. */

@@ -362,14 +362,21 @@ export const SETTINGS = {
     "GREENROOM_RECOVERY_MAX_ATTEMPTS",
     integer(1, 1_000),
     3,
-    "Jobs per dispatch, the first one counted: a job that fails is run again in the same room. For agents that do not say.",
+    "Jobs of a dispatch that may fail in a row, the first one counted: one that fails is run again in the same room. For agents that do not say.",
     { unit: "jobs" },
   ),
   recoveryMaxAgeMs: setting(
     "GREENROOM_RECOVERY_MAX_AGE_MS",
     integer(0, 604_800_000),
     3_600_000,
-    "A dispatch older than this is not tried again. For agents that do not say.",
+    "No job follows another one later than this after the first that failed in a row. For agents that do not say.",
+    { unit: "ms" },
+  ),
+  recoveryStableMs: setting(
+    "GREENROOM_RECOVERY_STABLE_MS",
+    integer(0, 604_800_000),
+    60_000,
+    "A job that was ready for so long before it failed begins a new row of failures, so a long call is served however often its agent is lost; 0: all jobs of a dispatch are one row.",
     { unit: "ms" },
   ),
   breakerThreshold: setting(

@@ -8,9 +8,9 @@
 import type { FailureKind } from "../runtime/job_end.ts";
 
 export interface RecoveryPolicy {
-  /** All attempts together, the first one included. */
+  /** Attempts in a row (failure_streak.ts), the first one included. */
   maxAttempts: number;
-  /** No attempt starts later than this after the dispatch was requested. */
+  /** No attempt starts later than this after the first of the row. */
   maxAgeMs: number;
   backoff: { firstMs: number; factor: number; maxMs: number };
 }
@@ -26,9 +26,10 @@ export interface RecoveryCase {
     class?: string | null;
     retryAfterMs?: number | null;
   };
-  /** The attempt that failed, from 1. */
-  attempt: number;
-  requestedAt: Date;
+  /** Attempts in a row that failed, this one included. */
+  failures: number;
+  /** When the row began. */
+  since: Date;
   /** What the agent's own hook answered; null when it has none, or gave no answer in time. */
   advice: RecoveryAdvice | null;
 }
@@ -57,29 +58,29 @@ const HOPELESS: Readonly<Record<string, string>> = {
 };
 
 export function decideRecovery(failed: RecoveryCase, policy: RecoveryPolicy, now: Date): RecoveryDecision {
-  const { failure, attempt, requestedAt, advice } = failed;
+  const { failure, failures, since, advice } = failed;
   const hopeless = HOPELESS[failure.class ?? ""] ?? HOPELESS[failure.kind];
   if (hopeless !== undefined) return { action: "SKIP", reason: hopeless };
   if (advice === "TERMINATE") return { action: "TERMINATE", reason: "the agent asked for its worker to be stopped" };
   if (advice === "SKIP") return { action: "SKIP", reason: "the agent asked for no further attempt" };
-  if (attempt >= policy.maxAttempts) {
-    return { action: "SKIP", reason: `all ${policy.maxAttempts} attempts failed` };
+  if (failures >= policy.maxAttempts) {
+    return { action: "SKIP", reason: `all ${policy.maxAttempts} attempts in a row failed` };
   }
-  const waitMs = Math.max(backoffMs(attempt, policy, advice), failure.retryAfterMs ?? 0);
+  const waitMs = Math.max(backoffMs(failures, policy, advice), failure.retryAfterMs ?? 0);
   const startsAtMs = now.getTime() + waitMs;
-  if (startsAtMs > requestedAt.getTime() + policy.maxAgeMs) {
-    return { action: "SKIP", reason: `it was requested more than ${policy.maxAgeMs} ms ago` };
+  if (startsAtMs > since.getTime() + policy.maxAgeMs) {
+    return { action: "SKIP", reason: `the first of ${failures} attempts was more than ${policy.maxAgeMs} ms ago` };
   }
-  const reason = `attempt ${attempt + 1} of ${policy.maxAttempts}`;
+  const reason = `attempt ${failures + 1} of ${policy.maxAttempts} in a row`;
   return waitMs === 0
     ? { action: "RETRY", notBefore: null, reason }
     : { action: "BACKOFF", notBefore: new Date(startsAtMs), reason };
 }
 
-/** Wait after the failed `attempt`. The advice BACKOFF asks for a wait even after the first. */
-function backoffMs(attempt: number, { backoff }: RecoveryPolicy, advice: RecoveryAdvice | null): number {
+/** Wait after so many failures. The advice BACKOFF asks for a wait even after the first. */
+function backoffMs(failures: number, { backoff }: RecoveryPolicy, advice: RecoveryAdvice | null): number {
   const { firstMs, factor, maxMs } = backoff;
-  const retries = advice === "BACKOFF" ? attempt + 1 : attempt;
+  const retries = advice === "BACKOFF" ? failures + 1 : failures;
   if (retries <= 1) return Math.min(firstMs, maxMs);
   return Math.min(maxMs, Math.max(firstMs, STEP_MS) * factor ** (retries - 2));
 }

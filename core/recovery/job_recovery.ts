@@ -14,7 +14,6 @@ import type { NextStep } from "../../db/job_changes.ts";
 import type { AgentStops } from "../capacity/agent_stops.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import { settlesWithin } from "../lifecycle/supervisor.ts";
-import { uuidTime } from "../lifecycle/uuid.ts";
 import type { JobEnd } from "../runtime/job_end.ts";
 import type { JobPlan } from "../runtime/job_runner.ts";
 import type { BreakerBoard } from "./breaker_board.ts";
@@ -97,8 +96,7 @@ export class JobRecovery {
     const { failure } = end;
     const { advisor, logger } = this.#options;
     const { key: { jobId, dispatchId }, agent, room, attempt } = plan;
-    const requestedAt = uuidTime(dispatchId);
-    const decided = await advisor.decide({ agent, dispatchId, room, attempt, requestedAt, failure }, at);
+    const decided = await advisor.decide({ agent, dispatchId, jobId, room, attempt, failure }, at);
     const { action, reason } = decided;
     logger.info("recovery decided", { job: jobId, dispatch: dispatchId, action, reason, kind: failure.kind });
     if (action === "TERMINATE") {

@@ -151,9 +151,9 @@ export class OrphanRescuer implements Service {
   /** The old agent out of the room, then the next attempt, if there may be one. */
   async #replace(orphan: Orphan, there: ParticipantInfo[] | null): Promise<void> {
     const { advisor, losses, onRetry, logger } = this.#options;
-    const { jobId, dispatchId, agent, server, room, attempt, requestedAt, lastSeenAt } = orphan;
+    const { jobId, dispatchId, agent, server, room, attempt, lastSeenAt } = orphan;
     await this.#remove(orphan, there);
-    const decided = await advisor.decide({ agent, dispatchId, room, attempt, requestedAt, failure: LOST }, this.#now());
+    const decided = await advisor.decide({ agent, dispatchId, jobId, room, attempt, failure: LOST }, this.#now());
     const next = nextStepOf(decided, orphan.isStanding);
     if (!await this.#end(orphan, LOST, "instance_lost", next)) return;
     logger.warn("a job of a dead instance was rescued", {

@@ -2,28 +2,33 @@
  * Decides whether a failed job gets another attempt: asks the agent's own hooks (in its host, each capped in time; no
  * answer is none), then the pure rules of decide_recovery.ts.
  */
+import type { AttemptQuery, AttemptRow } from "../../db/attempts.ts";
 import type { HookResults, RecoveryFailure } from "../agent/hooks.ts";
+import type { Config } from "../config/settings.ts";
 import type { Logger } from "../lifecycle/logger.ts";
 import type { AgentCatalog, AgentEntry } from "../runtime/agent_catalog.ts";
 import { failureClassOf } from "../runtime/failure_explanation.ts";
 import type { JobFailure } from "../runtime/job_end.ts";
 import { decideRecovery, type RecoveryDecision } from "./decide_recovery.ts";
+import { type FailureStreak, failureStreak } from "./failure_streak.ts";
 import { recoveryPolicyOf, type RecoverySettings } from "./recovery_policy.ts";
 
 export interface FailedAttempt {
   agent: string;
   dispatchId: string;
   room: string;
+  jobId: string;
+  /** The participant it was for, in a dispatch of which each participant has jobs of its own. */
+  participant?: string;
   /** From 1. */
   attempt: number;
-  /** When the dispatch was requested. */
-  requestedAt: Date;
   failure: Pick<JobFailure, "kind" | "message" | "class" | "retryAfterMs">;
 }
 
 export interface RecoveryAdvisorOptions {
   catalog: Pick<AgentCatalog, "find">;
-  settings: RecoverySettings;
+  settings: RecoverySettings & Pick<Config, "recoveryStableMs">;
+  attempts: (query: AttemptQuery) => Promise<AttemptRow[]>;
   logger: Logger;
 }
 
@@ -41,20 +46,34 @@ export class RecoveryAdvisor {
     const { catalog, settings } = this.#options;
     const agent = catalog.find(failed.agent);
     const policy = recoveryPolicyOf(agent?.descriptor ?? null, settings);
-    const { room, attempt, requestedAt, failure } = failed;
+    const { room, failure } = failed;
+    const { failures, since } = await this.#streakOf(failed, now, policy.maxAttempts);
     const failureClass = failureClassOf(failure);
     const asked: RecoveryFailure = {
-      ...{ kind: failure.kind, class: failureClass, message: failure.message, room, attempt },
-      maxAttempts: policy.maxAttempts,
-      ageMs: now.getTime() - requestedAt.getTime(),
+      ...{ kind: failure.kind, class: failureClass, message: failure.message, room },
+      ...{ attempt: failures, maxAttempts: policy.maxAttempts },
+      ageMs: now.getTime() - since.getTime(),
     };
     const advice = await this.#ask(agent, "decide", asked);
     const { kind, retryAfterMs = null } = failure;
-    const known = { failure: { kind, class: failureClass, retryAfterMs }, attempt, requestedAt, advice };
+    const known = { failure: { kind, class: failureClass, retryAfterMs }, failures, since, advice };
     const decided = decideRecovery(known, policy, now);
     if (decided.action === "SKIP" || decided.action === "TERMINATE") return decided;
     const isAllowed = await this.#ask(agent, "onRecoveryAttempt", asked);
     return isAllowed === false ? { action: "SKIP", reason: "the agent refused another attempt" } : decided;
+  }
+
+  /** No more of them are read than could matter. While the database is away only the attempt's own number counts. */
+  async #streakOf(failed: FailedAttempt, at: Date, limit: number): Promise<FailureStreak> {
+    const { attempts, settings: { recoveryStableMs }, logger } = this.#options;
+    const { dispatchId, jobId, participant = null, attempt } = failed;
+    try {
+      const found = await attempts({ dispatchId, participant, limit });
+      return failureStreak(found, { jobId, at }, recoveryStableMs);
+    } catch (error) {
+      logger.warn("the attempts of a dispatch could not be read", { dispatch: dispatchId, job: jobId, error });
+      return { failures: attempt, since: at };
+    }
   }
 
   async #ask<Name extends "decide" | "onRecoveryAttempt">(

@@ -117,8 +117,8 @@ export class SilentRooms implements Service {
 
   async #replace(job: ServingJob, since: Date, now: Date): Promise<void> {
     const { database, instanceId, advisor, losses, onRetry, logger } = this.#options;
-    const { jobId, dispatchId, agent, server, room, attempt, requestedAt } = job;
-    const decided = await advisor.decide({ agent, dispatchId, room, attempt, requestedAt, failure: SILENT }, now);
+    const { jobId, dispatchId, agent, server, room, attempt } = job;
+    const decided = await advisor.decide({ agent, dispatchId, jobId, room, attempt, failure: SILENT }, now);
     const next = nextStepOf(decided, job.isStanding);
     const end = { failure: SILENT, failureClass: "network", endReason: "silent_room", next, at: now } as const;
     if (!await endLostJob(database, instanceId, job, { ...end, humanSeenAt: now })) return;

@@ -83,7 +83,7 @@ export function buildLivekitFollowers(
   };
 }
 
-/** By the same policy as every other failure; its age counts from the first of the failures in a row. */
+/** By the same policy as every other failure. */
 async function decideRerun(
   advisor: Pick<RecoveryAdvisor, "decide">,
   stops: Pick<AgentStops, "stop">,
@@ -95,9 +95,9 @@ async function decideRerun(
     ...(isFailureClass(job.failureClass) ? { class: job.failureClass } : {}),
     ...(job.retryAfterMs === null ? {} : { retryAfterMs: job.retryAfterMs }),
   };
-  const { agent, dispatchId, room, failures, firstAt, endedAt } = job;
+  const { agent, dispatchId, jobId, room, participant, jobCount, endedAt } = job;
   const decided = await advisor.decide(
-    { agent, dispatchId, room, attempt: failures, requestedAt: firstAt, failure },
+    { agent, dispatchId, jobId, participant, room, attempt: jobCount, failure },
     endedAt,
   );
   if (decided.action === "TERMINATE") stops.stop(agent, `${kind}: ${job.failureMessage}`, new Date());

@@ -1,5 +1,6 @@
 /** Recovery, wired: who decides after a failure, who rescues jobs of dead instances, and what is measured of it. */
 import { ParticipantInfo_Kind, type WebhookEvent } from "@livekit/protocol";
+import { listAttempts } from "../../db/attempts.ts";
 import type { Database } from "../../db/client.ts";
 import type { AgentStops } from "../capacity/agent_stops.ts";
 import type { Config } from "../config/settings.ts";
@@ -59,7 +60,10 @@ export interface RecoveryParts {
 export function buildRecovery(sources: RecoverySources): RecoveryParts {
   const { config, database, instanceId, catalog, api, server, livekitHealth, isSpooling, onRetry, logger } = sources;
   const losses = new LossRecorder({ database, catalog, logger });
-  const advisor = new RecoveryAdvisor({ catalog, settings: config, logger });
+  const advisor = new RecoveryAdvisor({
+    ...{ catalog, settings: config, logger },
+    attempts: (query) => listAttempts(database, query),
+  });
   const rescuer = new OrphanRescuer({
     ...{ database, instanceId, advisor, losses, api, isSpooling, onRetry, logger },
     previousInstanceId: sources.previousInstanceId,

@@ -142,6 +142,7 @@ Deno.test("secrets stay in files of mode 600: none is in the logs, in a child's 
     env: { GREENROOM_API_KEY: "", LIVEKIT_WS_DEBUG: "1", GREENROOM_RECOVERY_MAX_ATTEMPTS: "1" },
   });
   const { dataDir } = greenroom;
+  await greenroom.logged("Open the dashboard by the link in");
   const secrets = await secretsIn(dataDir);
   assert.deepEqual([...secrets.keys()].filter((name) => /^(api-key|livekit-api-(key|secret))$/.test(name)).sort(), [
     "api-key",

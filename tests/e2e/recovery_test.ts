@@ -71,6 +71,47 @@ Deno.test("a job whose process dies in mid-call is run again at once in its room
   assert.match(page, /the caller heard nothing for/);
 });
 
+Deno.test("a call that loses its agent again and again, each time after it was served, is served on", async () => {
+  await using greenroom = await Greenroom.start({
+    agents: ["echo"],
+    livekit,
+    env: { GREENROOM_RECOVERY_MAX_ATTEMPTS: "2", GREENROOM_RECOVERY_STABLE_MS: "1" },
+  });
+  const { body } = await greenroom.dispatch({ agent: "echo", room: "long" });
+  await using _caller = await greenroom.human("long");
+  let [{ pid }] = body.jobs;
+  for (const attempt of [2, 3, 4]) {
+    Deno.kill(pid, "SIGKILL");
+    const { jobs } = await readyAgain(greenroom, body.id, attempt);
+    ({ pid } = jobs.at(-1));
+  }
+});
+
+Deno.test("an agent that LiveKit does not hear any more after its connection was re-made gets a new one, or is replaced", async () => {
+  await using greenroom = await Greenroom.start({ agents: ["mutes"], livekit });
+  const start = async (room: string, found: number) => {
+    const { body } = await greenroom.dispatch({ agent: "mutes", room, metadata: { found } });
+    const caller = await greenroom.human(room);
+    return { id: body.id, identity: body.jobs[0].participantIdentity, caller };
+  };
+  const [mended, lost] = await Promise.all([start("mended", 2), start("lost", 0)]);
+  await using _one = mended.caller;
+  await using _other = lost.caller;
+  const { jobs } = await readyAgain(greenroom, lost.id, 2);
+  assert.equal(jobs[0].failure.kind, "connection_lost");
+  assert.match(
+    jobs[0].failure.message,
+    /tracks are missing, also in 2 more: LiveKit has 1 of the agent's 2 audio tracks/,
+  );
+  assert.equal((await lost.caller.hearsTone(TONE_HZ)).from, jobs[1].participantIdentity);
+  // By now the other one was looked at as often.
+  const { state, jobs: [only, ...others] } = await greenroom.get(`/api/v1/dispatches/${mended.id}`);
+  assert.deepEqual([state, only.state, others], ["running", "running", []]);
+  const { items } = await greenroom.get(`/api/v1/jobs/${only.id}/logs`);
+  assert.equal(items.filter(({ message }: { message: string }) => message.includes("re-made once more")).length, 1);
+  assert.equal((await mended.caller.hearsTone(TONE_HZ)).from, mended.identity);
+});
+
 Deno.test("an agent leaves when a newer attempt of its dispatch is in the room", async () => {
   await using greenroom = await Greenroom.start({ agents: ["echo"], livekit });
   const { body } = await greenroom.dispatch({ agent: "echo", room: "fenced" });

@@ -6,6 +6,7 @@
  * - The `greenroom.*` attributes are set right after connect and again after each reconnect. The update makes LiveKit
  *   announce an agent without tracks at once, else others see it up to 3 s later. Whether to set them is decided by the
  *   permission: without it LiveKit drops the update silently.
+ * - Tracks that LiveKit lost while the connection was re-made are brought back, or the stay counts as lost.
  * - `leave` is bounded and never fails: what it can't do, the end of the process does.
  */
 import { DisconnectReason, ParticipantKind, type RemoteParticipant, Room, type RoomOptions } from "@livekit/rtc-node";
@@ -16,6 +17,7 @@ import type { RoomApi } from "../../agent/room_api.ts";
 import type { JobStart } from "../messages.ts";
 import { ParticipantWatch } from "./participant_watch.ts";
 import { RoomFence } from "./room_fence.ts";
+import { forgetUnpublished, TrackCheck } from "./track_check.ts";
 
 const READY_TOPIC = "greenroom.ready";
 const LEAVE_LIMIT_MS = 2_000;
@@ -29,7 +31,7 @@ export interface RoomSessionOptions {
   job: JobStart;
   permissions: AgentPermissions;
   /** The server API, for what the agent's own permissions don't allow. */
-  api: Pick<RoomApi, "updateParticipant" | "sendData">;
+  api: Pick<RoomApi, "listParticipants" | "updateParticipant" | "sendData">;
   connectTimeoutMs: number;
   /** Aborts when the job ends; its reason is a JobEndedError. */
   signal: AbortSignal;
@@ -48,6 +50,7 @@ export class RoomSession {
   #readyAt: string | null = null;
   #participant: ParticipantWatch | null = null;
   readonly #fence: RoomFence;
+  readonly #tracks: TrackCheck;
 
   constructor(options: RoomSessionOptions) {
     this.#options = options;
@@ -60,6 +63,15 @@ export class RoomSession {
         if (this.#isConnected && !this.#isLeaving) options.onLost("removed_from_room", detail);
       },
       setAttributes: (attributes) => this.#setAttributes(attributes),
+    });
+    this.#tracks = new TrackCheck({
+      room: this.room,
+      identity: options.job.participantIdentity,
+      listParticipants: () => options.api.listParticipants(),
+      log: options.log,
+      onMissing: (detail) => {
+        if (this.#isConnected && !this.#isLeaving) options.onLost("connection_lost", detail);
+      },
     });
     const { triggeringParticipant: identity, aloneTimeoutMs: waitMs } = options.job;
     if (identity === undefined) return;
@@ -118,6 +130,7 @@ export class RoomSession {
   async leave(limitMs = LEAVE_LIMIT_MS): Promise<void> {
     this.#isLeaving = true;
     this.#participant?.close();
+    this.#tracks.close();
     const left = (async () => {
       await this.#connecting;
       await this.room.disconnect();
@@ -134,6 +147,7 @@ export class RoomSession {
     const joining = this.room.connect(job.url, job.token, roomOptions);
     await settledOrEnded(joining, signal, connectTimeoutMs);
     this.#isConnected = true;
+    if (this.room.localParticipant) forgetUnpublished(this.room.localParticipant);
     this.#options.onConnected();
     this.#participant?.joined();
     if (job.readiness === "connected") this.ready();

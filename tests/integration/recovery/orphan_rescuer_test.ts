@@ -6,6 +6,7 @@ import { LossRecorder } from "../../../core/recovery/loss_recorder.ts";
 import { OrphanRescuer, type OrphanRescuerOptions } from "../../../core/recovery/orphan_rescuer.ts";
 import { RecoveryAdvisor } from "../../../core/recovery/recovery_advisor.ts";
 import { CALM_MS } from "../../../core/recovery/room_verdict.ts";
+import { listAttempts } from "../../../db/attempts.ts";
 import { requestCancel } from "../../../db/cancel_requests.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
 import { insertInstance, reviveInstance, setInstanceState } from "../../../db/instances.ts";
@@ -45,7 +46,7 @@ async function makeInstance(): Promise<string> {
   return id;
 }
 
-const settings = { recoveryMaxAttempts: 3, recoveryMaxAgeMs: 3_600_000 };
+const settings = { recoveryMaxAttempts: 3, recoveryMaxAgeMs: 3_600_000, recoveryStableMs: 60_000 };
 
 function rescuerOf(changes: Partial<OrphanRescuerOptions> = {}) {
   const catalog = { find: () => null };
@@ -53,7 +54,10 @@ function rescuerOf(changes: Partial<OrphanRescuerOptions> = {}) {
   const retries: (Date | null)[] = [];
   const rescuer = new OrphanRescuer({
     ...{ database: test.database, instanceId: uuidv7(), previousInstanceId: null, api: room, losses },
-    advisor: new RecoveryAdvisor({ catalog, settings, logger: silentLogger }),
+    advisor: new RecoveryAdvisor({
+      ...{ catalog, settings, logger: silentLogger },
+      attempts: (query) => listAttempts(test.database, query),
+    }),
     reachableForMs: () => CALM_MS,
     isSpooling: () => false,
     onRetry: (notBefore) => retries.push(notBefore),
@@ -139,10 +143,31 @@ Deno.test("OrphanRescuer ends as cancelled what was to be cancelled when its own
   assert.equal(await requestCancel(test.database, job.dispatchId), false);
 });
 
-Deno.test("OrphanRescuer gives up a dispatch that has used its attempts", async () => {
+/** Two jobs that failed before, so that the orphan is the third attempt. */
+async function failedTwice(): Promise<void> {
+  await rows(
+    test.database,
+    sql`insert into jobs (id, dispatch_id, attempt, agent, server, room, state, instance_id, participant_identity,
+        lease_token, created_at, ended_at, failure_kind, change_id)
+      select gen_random_uuid(), dispatch_id, each, agent, server, room, 'failed', instance_id, 'agent-' || each,
+        gen_random_uuid(), created_at, created_at, 'signal', gen_random_uuid()
+      from jobs, generate_series(1, 2) each where id = ${job.jobId}`,
+  );
   await rows(test.database, sql`update jobs set attempt = 3 where id = ${job.jobId}`);
+}
+
+Deno.test("OrphanRescuer gives up a dispatch that has used its attempts", async () => {
+  await failedTwice();
   await rescuerOf().rescuer.look();
-  assert.deepEqual(await outcome(), { ...RETRIED, dispatch: "failed" });
+  const { dispatch } = (await findDispatch(test.database, job.dispatchId))!;
+  assert.deepEqual([dispatch.state, dispatch.failureCode], ["failed", "instance_lost"]);
+});
+
+Deno.test("OrphanRescuer does not give up a call that was served for long before its instance died", async () => {
+  await failedTwice();
+  await rows(test.database, sql`update jobs set ready_at = now() - interval '1 hour' where id = ${job.jobId}`);
+  await rescuerOf().rescuer.look();
+  assert.equal((await findDispatch(test.database, job.dispatchId))!.dispatch.state, "queued");
 });
 
 Deno.test("OrphanRescuer watches what no other does, and nothing of an instance that is back", async () => {

@@ -5,6 +5,7 @@ import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
 import { LossRecorder } from "../../../core/recovery/loss_recorder.ts";
 import { RecoveryAdvisor } from "../../../core/recovery/recovery_advisor.ts";
 import { SILENT_AFTER_MS, SilentRooms } from "../../../core/recovery/silent_rooms.ts";
+import { listAttempts } from "../../../db/attempts.ts";
 import { findDispatch } from "../../../db/dispatch_reads.ts";
 import type { JobKey } from "../../../db/jobs.ts";
 import { listLosses } from "../../../db/losses.ts";
@@ -40,10 +41,13 @@ Deno.test.afterEach(() => test.drop());
 function watchOf() {
   const catalog = { find: () => null };
   const losses = new LossRecorder({ database: test.database, catalog, logger: silentLogger });
-  const settings = { recoveryMaxAttempts: 3, recoveryMaxAgeMs: 3_600_000 };
+  const settings = { recoveryMaxAttempts: 3, recoveryMaxAgeMs: 3_600_000, recoveryStableMs: 60_000 };
   const watch = new SilentRooms({
     ...{ database: test.database, instanceId: uuidv7(), server: "test", api: room, losses },
-    advisor: new RecoveryAdvisor({ catalog, settings, logger: silentLogger }),
+    advisor: new RecoveryAdvisor({
+      ...{ catalog, settings, logger: silentLogger },
+      attempts: (query) => listAttempts(test.database, query),
+    }),
     isLeader: () => true,
     isSpooling: () => false,
     onRetry: () => {},

@@ -69,6 +69,7 @@ const EXAMPLES: Record<SettingName, { good: [string, unknown][]; bad: string[] }
   aloneTimeoutMs: range(0, 604_800_000),
   recoveryMaxAttempts: range(1, 1_000),
   recoveryMaxAgeMs: range(0, 604_800_000),
+  recoveryStableMs: range(0, 604_800_000),
   breakerThreshold: range(0, 1_000),
   neverConnectedMs: range(100, 600_000),
   neverReadyMs: range(100, 3_600_000),

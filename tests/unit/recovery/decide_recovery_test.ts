@@ -9,15 +9,19 @@ import {
 import { FAILURE_KINDS } from "../../../core/runtime/job_end.ts";
 
 const NOW = new Date("2026-11-22T12:00:00Z");
-const died: RecoveryCase = { failure: { kind: "signal" }, attempt: 1, requestedAt: NOW, advice: null };
+const died: RecoveryCase = { failure: { kind: "signal" }, failures: 1, since: NOW, advice: null };
 
 Deno.test("A job whose process died is tried again at once, then with growing waits, then no more", () => {
   const first = decideRecovery(died, DEFAULT_RECOVERY, NOW);
-  assert.deepEqual(first, { action: "RETRY", notBefore: null, reason: "attempt 2 of 3" });
-  const second = decideRecovery({ ...died, attempt: 2 }, DEFAULT_RECOVERY, NOW);
-  assert.deepEqual(second, { action: "BACKOFF", notBefore: new Date(NOW.getTime() + 500), reason: "attempt 3 of 3" });
-  const third = decideRecovery({ ...died, attempt: 3 }, DEFAULT_RECOVERY, NOW);
-  assert.deepEqual(third, { action: "SKIP", reason: "all 3 attempts failed" });
+  assert.deepEqual(first, { action: "RETRY", notBefore: null, reason: "attempt 2 of 3 in a row" });
+  const second = decideRecovery({ ...died, failures: 2 }, DEFAULT_RECOVERY, NOW);
+  assert.deepEqual(second, {
+    action: "BACKOFF",
+    notBefore: new Date(NOW.getTime() + 500),
+    reason: "attempt 3 of 3 in a row",
+  });
+  const third = decideRecovery({ ...died, failures: 3 }, DEFAULT_RECOVERY, NOW);
+  assert.deepEqual(third, { action: "SKIP", reason: "all 3 attempts in a row failed" });
 });
 
 for (const kind of ["fatal", "validation", "deadline"]) {
@@ -51,17 +55,17 @@ Deno.test("No attempt starts after the dispatch's greatest age, and none exceeds
   });
   const cases = fc.record({
     failure: fc.record({ kind: fc.constantFrom(...FAILURE_KINDS), retryAfterMs: fc.integer({ min: 0, max: 100_000 }) }),
-    attempt: fc.integer({ min: 1, max: 12 }),
+    failures: fc.integer({ min: 1, max: 12 }),
     ageMs: fc.integer({ min: 0, max: 20_000_000 }),
     advice: fc.constantFrom(null, ...RECOVERY_ADVICE),
   });
   fc.assert(fc.property(policies, cases, (policy, { ageMs, ...failed }) => {
-    const requestedAt = new Date(NOW.getTime() - ageMs);
-    const decided = decideRecovery({ ...failed, requestedAt }, policy, NOW);
+    const since = new Date(NOW.getTime() - ageMs);
+    const decided = decideRecovery({ ...failed, since }, policy, NOW);
     if (decided.action === "SKIP" || decided.action === "TERMINATE") return;
     const startsAtMs = (decided.notBefore ?? NOW).getTime();
-    assert.ok(failed.attempt < policy.maxAttempts);
-    assert.ok(startsAtMs <= requestedAt.getTime() + policy.maxAgeMs);
+    assert.ok(failed.failures < policy.maxAttempts);
+    assert.ok(startsAtMs <= since.getTime() + policy.maxAgeMs);
     assert.ok(startsAtMs - NOW.getTime() <= Math.max(policy.backoff.maxMs, failed.failure.retryAfterMs));
     assert.equal(decided.action === "RETRY", decided.notBefore === null);
   }));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { AttemptRow } from "../../../db/attempts.ts";
 import { silentLogger } from "../../../core/lifecycle/logger.ts";
 import { uuidv7 } from "../../../core/lifecycle/uuid.ts";
 import { JobRecovery } from "../../../core/recovery/job_recovery.ts";
@@ -58,7 +59,7 @@ Deno.test("A job whose process died is removed from its room before its dispatch
   assert.deepEqual(await recovery.decideNext(plan, KILLED, NOW), { kind: "retry", notBefore: null });
   assert.deepEqual(room.removed, [plan.participantIdentity]);
   assert.deepEqual([losses[0]?.cause, losses[0]?.wasHumanThere, losses[0]?.lostAt], ["signal", true, NOW]);
-  assert.deepEqual(asked[0]?.requestedAt, new Date(NOW.getTime() - 60_000));
+  assert.deepEqual([asked[0]?.jobId, asked[0]?.attempt], [plan.key.jobId, 1]);
 });
 
 Deno.test("A job that never joined a room with nobody in it lost nothing there; one that had joined did", async () => {
@@ -131,7 +132,10 @@ Deno.test("An attempt that joins removes earlier ones of its dispatch and partic
   assert.deepEqual(room.removed, ["older"]);
 });
 
-function advisorOf(hooks: Partial<Record<"decide" | "onRecoveryAttempt", unknown>>): RecoveryAdvisor {
+function advisorOf(
+  hooks: Partial<Record<"decide" | "onRecoveryAttempt", unknown>>,
+  attempts: () => Promise<AttemptRow[]> = () => Promise.resolve([]),
+): RecoveryAdvisor {
   const has = Object.fromEntries(Object.keys(hooks).map((name) => [name, true]));
   const recovery = { maxAttempts: null, maxAgeMs: null, backoff: { firstMs: null, factor: null, maxMs: null } };
   const hook = (name: "decide") =>
@@ -139,12 +143,13 @@ function advisorOf(hooks: Partial<Record<"decide" | "onRecoveryAttempt", unknown
       name in hooks && hooks[name] !== undefined ? { ok: true, value: hooks[name] } : { ok: false, reason: "late" },
     );
   const agent = agentEntry("echo", { descriptor: { hooks: has, recovery } as never, hook: hook as AgentEntry["hook"] });
-  const settings = { recoveryMaxAttempts: 3, recoveryMaxAgeMs: 3_600_000 };
-  return new RecoveryAdvisor({ catalog: { find: () => agent }, settings, logger: silentLogger });
+  const settings = { recoveryMaxAttempts: 3, recoveryMaxAgeMs: 3_600_000, recoveryStableMs: 60_000 };
+  const catalog = { find: () => agent };
+  return new RecoveryAdvisor({ catalog, settings, attempts, logger: silentLogger });
 }
 
 const FAILED: FailedAttempt = {
-  ...{ agent: "echo", dispatchId: "d", room: "room", attempt: 1, requestedAt: NOW },
+  ...{ agent: "echo", dispatchId: "d", jobId: "j", room: "room", attempt: 1 },
   failure: { kind: "signal", message: "killed" },
 };
 
@@ -162,3 +167,24 @@ for (
     assert.equal((await advisorOf(hooks).decide(FAILED, NOW)).action, action);
   });
 }
+
+Deno.test("RecoveryAdvisor gives up an agent that fails again and again, not one that served between its failures", async () => {
+  const seconds = (ago: number) => new Date(NOW.getTime() - ago * 1_000);
+  const attempts = (readyFor: number) => () =>
+    Promise.resolve([3, 2, 1].map((attempt): AttemptRow => ({
+      ...{ jobId: attempt === 3 ? "j" : `${attempt}`, state: "failed", createdAt: seconds(9_000) },
+      ...{ readyAt: seconds(readyFor), endedAt: NOW },
+    })));
+  const third = { ...FAILED, attempt: 3 };
+  assert.deepEqual(await advisorOf({}, attempts(10)).decide(third, NOW), {
+    action: "SKIP",
+    reason: "all 3 attempts in a row failed",
+  });
+  assert.equal((await advisorOf({}, attempts(7_000)).decide(third, NOW)).action, "RETRY");
+});
+
+Deno.test("RecoveryAdvisor counts by the attempt's own number while the database is away", async () => {
+  const away = () => Promise.reject(new Error("away"));
+  assert.equal((await advisorOf({}, away).decide({ ...FAILED, attempt: 2 }, NOW)).action, "BACKOFF");
+  assert.equal((await advisorOf({}, away).decide({ ...FAILED, attempt: 3 }, NOW)).action, "SKIP");
+});
