@@ -16,8 +16,6 @@ const OUTAGE_MS = Number(Deno.env.get("GREENROOM_TEST_OUTAGE_MS") ?? 15_000);
 const REFUSED_WITHIN_MS = 8_000;
 /** The issue's limit is 5 s, which bench/outage.ts measures; the rest is for a busy machine. */
 const DRAINED_WITHIN_MS = 30_000;
-/** bench/outage.ts aims at 200 ms; a busy machine stutters by itself. */
-const MAX_GAP_MS = 10_000;
 
 /** The default; other tests are more patient, because a busy machine makes a database silent for a moment. */
 const SILENCE = { GREENROOM_DATABASE_SILENCE_MS: "600" };
@@ -175,7 +173,7 @@ Deno.test("the database's host goes silent: calls go on, new requests are refuse
   const { items: [byLivekit] } = await greenroom.get("/api/v1/dispatches?room=by-livekit");
   assert.deepEqual([byLivekit.state, byLivekit.origin, byLivekit.jobs.length], ["running", "livekit", 1]);
   const gapMs = await largestGapMs(going);
-  assert.ok(gapMs <= MAX_GAP_MS, `a caller heard nothing for ${gapMs} ms`);
+  await assertHeard(going);
   const database = postgres.open();
   assert.deepEqual(await brokenChains(database, [...all, byLivekit].map(({ id }) => id)), []);
   await database.close();
@@ -197,7 +195,7 @@ Deno.test("Postgres is restarted, then LiveKit, then both: two instances keep th
   await postgres.restart();
   await Promise.all([drained(first), drained(second)]);
   await assertNobodyRescued(first, calls);
-  assert.ok(await largestGapMs(calls) <= MAX_GAP_MS);
+  await assertHeard(calls);
   assert.equal((await second.dispatch({ agent: "echo", room: "after-restart" })).status, 201);
 
   await livekit.restart();
@@ -244,7 +242,7 @@ Deno.test("a database that takes 200 ms per statement serves: dispatches become 
   assert.equal((await greenroom.call("DELETE", `/api/v1/dispatches/${ended!.id}`)).status, 202);
   await greenroom.dispatchIn(["cancelled"], ended!.id);
   await assertNobodyRescued(greenroom, started.slice(1));
-  assert.ok(await largestGapMs(started.slice(1)) <= MAX_GAP_MS);
+  await assertHeard(started.slice(1));
   assert.equal((await greenroom.get("/health")).database, "connected");
   assert.ok(!greenroom.events.some(({ message }) => message.includes("the database is away")), "it was never away");
 });
