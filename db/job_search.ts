@@ -16,7 +16,7 @@ import { dispatches } from "./schema/dispatches.ts";
 import type { DispatchState, Origin, Priority } from "./schema/states.ts";
 import { plannedRows, rows } from "./statement.ts";
 
-export const SCAN_ROWS = 5_000;
+export const SCAN_ROWS = 4_000;
 /** What failed lies apart from each other: so many cost as much to look at. */
 export const SCAN_ROWS_FOR_ERRORS = 1_000;
 /** Ends of ids are looked for further back: who has one wants that dispatch, not the newest. */
