@@ -115,6 +115,17 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
+/**
+ * Whether an error that nothing caught is of the driver's own statement: on each new connection postgres.js (3.4) asks for
+ * the array types, and when the connection goes meanwhile nobody hears of it but the process. What waited for the connection
+ * has failed by itself. Without that statement (`fetch_types: false`) it would be worse: the answer after one that was cut
+ * off lacks its first rows, and as it is that is this statement's.
+ */
+export function isDriversOwn(error: unknown): boolean {
+  const query = (error as { query?: unknown } | null | undefined)?.query;
+  return typeof query === "string" && /\btyparray\b[\s\S]*\bpg_catalog\.pg_type\b/.test(query);
+}
+
 function connect(
   options: DatabaseOptions,
   own: { max: number; statementTimeoutMs: number; onClose?: () => void },

@@ -10,6 +10,7 @@
  */
 import type { Logger } from "../lifecycle/logger.ts";
 import { settlesWithin } from "../lifecycle/supervisor.ts";
+import { claimUncaught } from "../lifecycle/uncaught_errors.ts";
 import type { SlotArguments } from "./child/child_arguments.ts";
 import type { ChildChannel } from "./child/child_channel.ts";
 import type { SlotRun } from "./child/slot_run.ts";
@@ -32,6 +33,7 @@ export class InlineChild implements AgentChild {
   readonly #logger: Logger;
   readonly #exit = Promise.withResolvers<ChildExit>();
   readonly #waiting: ParentMessage[] = [];
+  readonly #unclaim: () => void;
   #deliver: Listener = (message) => void this.#waiting.push(message);
   #run: SlotRun | null = null;
   #isGone = false;
@@ -39,7 +41,8 @@ export class InlineChild implements AgentChild {
   constructor(args: SlotArguments, logger: Logger) {
     this.#logger = logger;
     this.exited = this.drained = this.#exit.promise;
-    globalThis.addEventListener("unhandledrejection", this.#onUncaught);
+    // Only what comes from a job's own code: the rest is the control plane's, or another inline agent's.
+    this.#unclaim = claimUncaught((error) => (this.#run?.ownsCurrentCode() && this.#run.failUncaught(error)) ?? false);
     void this.#start(args);
   }
 
@@ -115,15 +118,10 @@ export class InlineChild implements AgentChild {
     else this.#logger.warn("dropped a message of an inline agent", { reason: parsed.error.issues[0]?.message });
   }
 
-  readonly #onUncaught = (event: PromiseRejectionEvent) => {
-    // Only what comes from a job's own code: the rest is the control plane's, or another inline agent's.
-    if (this.#run?.ownsCurrentCode() && this.#run.failUncaught(event.reason)) event.preventDefault();
-  };
-
   #leave(exit: ChildExit): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    globalThis.removeEventListener("unhandledrejection", this.#onUncaught);
+    this.#unclaim();
     this.#exit.resolve(exit);
   }
 }

@@ -1,5 +1,6 @@
 /** All metrics of this instance, in the order of `/metrics`. Names with `livekit_agent_` are those of mission.md G3. */
 import type { Admission } from "../capacity/admission.ts";
+import { uncaughtErrors } from "../lifecycle/uncaught_errors.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { BreakerBoard } from "../recovery/breaker_board.ts";
 import type { SlotPool } from "../runtime/slot_pool.ts";
@@ -102,6 +103,12 @@ export function instanceMetrics(sources: MetricSources): Metric[] {
       "greenroom_spans_dropped_total",
       "Spans that were not stored.",
       () => one(sources.spansDropped()),
+      "counter",
+    ),
+    new Gauge(
+      "greenroom_uncaught_errors_total",
+      "Errors of Greenroom's own that nothing caught; the log has them.",
+      () => one(uncaughtErrors().count),
       "counter",
     ),
   ];

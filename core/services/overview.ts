@@ -14,6 +14,7 @@ import type { ResourceMonitor } from "../capacity/resource_monitor.ts";
 import type { LivekitHealth } from "../livekit/livekit_health.ts";
 import type { SlotPool } from "../runtime/slot_pool.ts";
 import type { BreakerBoard } from "../recovery/breaker_board.ts";
+import { uncaughtErrors } from "../lifecycle/uncaught_errors.ts";
 import { findProblems } from "../telemetry/problems.ts";
 import type { Sampler } from "../telemetry/sampler.ts";
 import type { WorkerFleet } from "../worker/worker_fleet.ts";
@@ -128,6 +129,7 @@ async function readOverview(sources: OverviewSources, now: Date) {
       instances,
       elsewhere: sources.fleet.directory.others(),
       databaseMs: sampler.latest ? sampler.latest.databaseMs : databaseMs,
+      uncaught: uncaughtErrors(),
       lastHour: ended,
     }, now.getTime()),
   };

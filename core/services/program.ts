@@ -1,4 +1,5 @@
 /** The program from its first line to its exit code: settings, data directory, HTTP server, control plane, signals. */
+import { isDriversOwn } from "../../db/client.ts";
 import { makeApiKey } from "../auth/api_keys.ts";
 import { Auth } from "../auth/auth.ts";
 import { withSecurityHeaders } from "../auth/security_headers.ts";
@@ -8,6 +9,7 @@ import { VERSION } from "../config/version.ts";
 import { type DataDir, DataDirError, openDataDir } from "../lifecycle/data_dir.ts";
 import { createLogger, type Logger } from "../lifecycle/logger.ts";
 import { settlesWithin } from "../lifecycle/supervisor.ts";
+import { claimUncaught, reportUncaught } from "../lifecycle/uncaught_errors.ts";
 import { ControlPlane } from "./control_plane.ts";
 import type { DrainEnd } from "./instance_control.ts";
 import { type Handler, type HttpServer, listen, type Serve, serveElsewhere } from "./http_server.ts";
@@ -75,6 +77,12 @@ export async function runProgram(options: ProgramOptions): Promise<void> {
 async function start(options: ProgramOptions, loaded: LoadedConfig, logger: Logger): Promise<void> {
   const startedAtMs = performance.now();
   const { config } = loaded;
+  claimUncaught((error) => {
+    if (!isDriversOwn(error)) return false;
+    logger.debug("a connection to the database went while it was made", { error });
+    return true;
+  });
+  reportUncaught(logger);
   let built: ControlPlane | null = null;
   const stopped = stopOnSignals(() => built, logger);
   logger.info(`Greenroom ${VERSION} is starting`, { pid: Deno.pid, dataDir: config.dataDir, agents: config.agentsDir });

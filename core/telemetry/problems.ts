@@ -28,6 +28,8 @@ export interface ProblemFacts {
   /** What the other instances tell of their agents. */
   elsewhere: readonly InstanceElsewhere[];
   databaseMs: number | null;
+  /** The last error of Greenroom's own that nothing caught, and how many there were. */
+  uncaught: { count: number; last: { message: string; atMs: number } | null };
   lastHour: { succeeded: number; failed: number };
 }
 
@@ -39,6 +41,7 @@ const DATABASE_SLOW_MS = 250;
 const HEARTBEAT_LIMIT_MS = 8_000;
 const FAILURE_SHARE_LIMIT = 0.2;
 const FAILURES_MIN = 5;
+const UNCAUGHT_SHOWN_MS = 3_600_000;
 
 export function findProblems(facts: ProblemFacts, nowMs: number): Problem[] {
   const found = [
@@ -52,6 +55,7 @@ export function findProblems(facts: ProblemFacts, nowMs: number): Problem[] {
     ...capacityProblems(facts),
     ...limitProblems(facts),
     ...failureProblems(facts),
+    ...uncaughtProblems(facts, nowMs),
     ...problemsElsewhere(facts.elsewhere, {
       nowMs,
       // As in workerProblems.
@@ -220,6 +224,19 @@ function failureProblems({ lastHour: { succeeded, failed } }: ProblemFacts): Pro
     subject: null,
     message: `${failed} jobs failed in the last hour, ${Math.round(share * 100)} % of those that ended.`,
     remedy: "See them by error on the Recover page.",
+  }];
+}
+
+function uncaughtProblems({ uncaught: { count, last } }: ProblemFacts, nowMs: number): Problem[] {
+  if (last === null || nowMs - last.atMs > UNCAUGHT_SHOWN_MS) return [];
+  return [{
+    code: "uncaught_error",
+    severity: "warn",
+    subject: null,
+    message: `Greenroom itself made ${count === 1 ? "an error" : `${count} errors`} since it started, the last ${
+      seconds(nowMs - last.atMs)
+    } ago: ${firstLine(last.message)}`,
+    remedy: "It goes on. Please report it, with what its log says.",
   }];
 }
 

@@ -19,6 +19,8 @@ export interface PostgresProxy extends AsyncDisposable {
    * answer is dropped and the connection cut; after `skip` such statements. Resolves when that has happened.
    */
   loseAnswer(tag: string, skip?: number): Promise<void>;
+  /** The same, but the connection stays, and nothing more comes on it. */
+  keepAnswer(tag: string): Promise<void>;
 }
 
 const COMMAND_COMPLETE = "C".charCodeAt(0);
@@ -28,6 +30,7 @@ const HEADER_BYTES = 5;
 interface Loss {
   tag: string;
   skip: number;
+  isCut: boolean;
   happened: PromiseWithResolvers<void>;
 }
 
@@ -89,7 +92,7 @@ export async function startPostgresProxy(target: DatabaseConnection): Promise<Po
         }
         if (!losing) await writeAll(client, frame);
         else if (frame[0] === READY_FOR_QUERY) { // only now it is committed
-          cut();
+          if (losing.isCut) cut();
           losing.happened.resolve();
         }
       }
@@ -115,7 +118,11 @@ export async function startPostgresProxy(target: DatabaseConnection): Promise<Po
     refuse,
     restore: () => void (isRefusing = false),
     loseAnswer(tag, skip = 0) {
-      loss = { tag, skip, happened: Promise.withResolvers<void>() };
+      loss = { tag, skip, isCut: true, happened: Promise.withResolvers<void>() };
+      return loss.happened.promise;
+    },
+    keepAnswer(tag) {
+      loss = { tag, skip: 0, isCut: false, happened: Promise.withResolvers<void>() };
       return loss.happened.promise;
     },
     async [Symbol.asyncDispose]() {

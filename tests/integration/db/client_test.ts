@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { createLogger, type Logger, silentLogger } from "../../../core/lifecycle/logger.ts";
-import { type Database, type DatabaseOptions, openDatabase, waitForDatabase } from "../../../db/client.ts";
+import { claimUncaught } from "../../../core/lifecycle/uncaught_errors.ts";
+import {
+  type Database,
+  type DatabaseOptions,
+  isDriversOwn,
+  openDatabase,
+  waitForDatabase,
+} from "../../../db/client.ts";
 import { DatabaseError, describeDatabaseError } from "../../../db/database_error.ts";
 import { migrateDatabase, MIGRATION_LOCK } from "../../../db/migrate.ts";
 import { startDatabaseChild } from "../../support/database_processes.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startTestPostgres, type TestPostgres } from "../../support/postgres.ts";
+import { startPostgresProxy } from "../../support/postgres_proxy.ts";
 
 const LIMITS = { poolSize: 2, connectTimeoutMs: 2_000, statementTimeoutMs: 10_000 };
 const SECRET = "s3cret-pa55word";
@@ -42,6 +50,10 @@ async function withTestDatabase(
   }
 }
 
+function failureOf(work: PromiseLike<unknown>): Promise<unknown> {
+  return Promise.resolve(work).then(() => assert.fail("it succeeded"), (thrown) => thrown);
+}
+
 async function failure(work: Promise<unknown>): Promise<DatabaseError> {
   const error = await work.then(() => null, (thrown) => thrown);
   assert.ok(error instanceof DatabaseError, `expected a DatabaseError, got ${Deno.inspect(error)}`);
@@ -53,6 +65,24 @@ async function failure(work: Promise<unknown>): Promise<DatabaseError> {
 function listening(lines: string[]): Logger {
   return createLogger({ level: "debug", format: "json", write: (line) => lines.push(JSON.parse(line).message) });
 }
+
+Deno.test("The driver's own failure, when the database is shut while a connection is made, is told from others", () =>
+  withTestDatabase(async ({ connection }) => {
+    const claimed: unknown[] = [];
+    const unclaim = claimUncaught((error) => isDriversOwn(error) && claimed.push(error) > 0);
+    await using proxy = await startPostgresProxy(connection);
+    const kept = proxy.keepAnswer("SELECT");
+    await withClient(proxy.connection, async (database) => {
+      const answer = failureOf(database.sql`select 7`.execute());
+      await kept;
+      database.shut({ code: "away", message: "It does not answer.", remedy: "Wait." });
+      assert.equal((await answer as { code?: string }).code, "CONNECTION_DESTROYED");
+      await eventually(() => claimed.length === 1, { what: "the driver's own failure" });
+    });
+    unclaim();
+    assert.equal(isDriversOwn(Object.assign(new Error("other"), { query: "select 1 from pg_catalog.pg_type" })), false);
+    assert.equal(isDriversOwn(new Error("other")), false);
+  }));
 
 Deno.test("Database.warm opens as many connections as the pool has", () =>
   withTestDatabase(async ({ database }) => {

@@ -1,0 +1,56 @@
+/**
+ * Errors that nothing caught: rejections without a handler, and what a timer or a listener threw. Each of them would end the
+ * process, and with it every call of this instance; so once `reportUncaught` was called they are logged and counted instead.
+ * Code that runs other people's code in this process (an inline agent) says first whether an error is its own.
+ */
+import type { Logger } from "./logger.ts";
+
+export interface UncaughtErrors {
+  count: number;
+  /** Null: there was none. */
+  last: { message: string; atMs: number } | null;
+}
+
+/** True: it was mine, and I have told whom it concerns. */
+export type Claim = (error: unknown) => boolean;
+
+const claims = new Set<Claim>();
+const seen: UncaughtErrors = { count: 0, last: null };
+let report: ((error: unknown) => void) | null = null;
+let isListening = false;
+
+/** Asks `claim` about each error from now on, until the function that is returned is called. */
+export function claimUncaught(claim: Claim): () => void {
+  listen();
+  claims.add(claim);
+  return () => void claims.delete(claim);
+}
+
+/** From now on an error that nobody claims is logged and counted, and the process goes on. */
+export function reportUncaught(logger: Logger, nowMs: () => number = Date.now): void {
+  report = (error) => {
+    seen.count++;
+    seen.last = { message: error instanceof Error ? error.message : String(error), atMs: nowMs() };
+    logger.error("an error that nothing caught: Greenroom goes on, but please report it", { error });
+  };
+  listen();
+}
+
+/** Since the start of the process. */
+export function uncaughtErrors(): Readonly<UncaughtErrors> {
+  return seen;
+}
+
+function listen(): void {
+  if (isListening) return;
+  isListening = true;
+  globalThis.addEventListener("unhandledrejection", (event) => settle(event, event.reason));
+  globalThis.addEventListener("error", (event) => settle(event, event.error));
+}
+
+function settle(event: Event, error: unknown): void {
+  const isClaimed = [...claims].some((claim) => claim(error));
+  if (!isClaimed && report === null) return;
+  event.preventDefault();
+  if (!isClaimed) report?.(error);
+}

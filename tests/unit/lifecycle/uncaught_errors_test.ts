@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+
+const MODULES = new URL("../../../core/lifecycle/", import.meta.url);
+
+/** Runs code with `reportUncaught`, `claimUncaught` and a logger in a process of its own; gives its exit code and lines. */
+async function run(code: string): Promise<{ code: number; lines: string[] }> {
+  const script = `
+    import { claimUncaught, reportUncaught, uncaughtErrors } from "${MODULES}uncaught_errors.ts";
+    import { createLogger } from "${MODULES}logger.ts";
+    const logger = createLogger({ level: "info", format: "text", write: (line) => console.log(line) });
+    const breakTwice = () => {
+      Promise.reject(new Error("rejected"));
+      setTimeout(() => { throw new Error("thrown"); }, 1);
+    };
+    ${code}
+    setTimeout(() => { console.log("count", uncaughtErrors().count, uncaughtErrors().last?.message); Deno.exit(7); }, 20);`;
+  const { code: exit, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-check", script],
+    stderr: "null",
+  }).output();
+  return { code: exit, lines: new TextDecoder().decode(stdout).trim().split("\n") };
+}
+
+Deno.test("What nothing caught is logged and counted, and the process goes on", async () => {
+  const { code, lines } = await run("reportUncaught(logger); breakTwice();");
+  assert.equal(code, 7);
+  assert.equal(lines.filter((line) => line.includes("an error that nothing caught")).length, 2);
+  assert.equal(lines.at(-1), "count 2 thrown");
+});
+
+Deno.test("What somebody claims is neither logged nor counted, until the claim is given up", async () => {
+  const { code, lines } = await run(`
+    const unclaim = claimUncaught((error) => error.message === "rejected");
+    reportUncaught(logger);
+    breakTwice();
+    setTimeout(() => { unclaim(); Promise.reject(new Error("rejected")); }, 10);`);
+  assert.equal(code, 7);
+  assert.equal(lines.at(-1), "count 2 rejected");
+  assert.equal(lines.filter((line) => line.includes("an error that nothing caught")).length, 2);
+});
+
+Deno.test("Nothing is kept alive by claims alone: what is not claimed ends the process", async () => {
+  const { code } = await run('claimUncaught((error) => error.message === "other"); breakTwice();');
+  assert.equal(code, 1);
+});
