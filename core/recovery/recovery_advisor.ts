@@ -63,10 +63,14 @@ export class RecoveryAdvisor {
     return isAllowed === false ? { action: "SKIP", reason: "the agent refused another attempt" } : decided;
   }
 
-  /** No more of them are read than could matter. While the database is away only the attempt's own number counts. */
+  /**
+   * No more of them are read than could matter, and none for a first attempt, because a caller is hearing nothing. While the
+   * database is away only the attempt's own number counts.
+   */
   async #streakOf(failed: FailedAttempt, at: Date, limit: number): Promise<FailureStreak> {
     const { attempts, settings: { recoveryStableMs }, logger } = this.#options;
     const { dispatchId, jobId, participant = null, attempt } = failed;
+    if (attempt === 1) return { failures: 1, since: at };
     try {
       const found = await attempts({ dispatchId, participant, limit });
       return failureStreak(found, { jobId, at }, recoveryStableMs);
