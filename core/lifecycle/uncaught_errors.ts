@@ -14,6 +14,10 @@ export interface UncaughtErrors {
 /** True: it was mine, and I have told whom it concerns. */
 export type Claim = (error: unknown) => boolean;
 
+/** So many are logged, then one of so many: one that comes again and again shall not fill the disk. */
+const LOGGED_FIRST = 20;
+const LOGGED_EVERY = 100;
+
 const claims = new Set<Claim>();
 const seen: UncaughtErrors = { count: 0, last: null };
 let report: ((error: unknown) => void) | null = null;
@@ -31,7 +35,9 @@ export function reportUncaught(logger: Logger, nowMs: () => number = Date.now): 
   report = (error) => {
     seen.count++;
     seen.last = { message: error instanceof Error ? error.message : String(error), atMs: nowMs() };
-    logger.error("an error that nothing caught: Greenroom goes on, but please report it", { error });
+    const { count } = seen;
+    if (count > LOGGED_FIRST && count % LOGGED_EVERY !== 0) return;
+    logger.error("an error that nothing caught: Greenroom goes on, but please report it", { count, error });
   };
   listen();
 }
