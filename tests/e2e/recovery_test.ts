@@ -84,6 +84,11 @@ Deno.test("a call that loses its agent again and again, each time after it was s
     Deno.kill(pid, "SIGKILL");
     const { jobs } = await readyAgain(greenroom, body.id, attempt);
     ({ pid } = jobs.at(-1));
+    // What it was ready for counts once it is stored, from where lists are read.
+    await eventually(async () => {
+      const { items: [{ jobs }] } = await greenroom.get("/api/v1/dispatches?room=long");
+      return jobs.at(-1).attempt === attempt && jobs.at(-1).stages.readyAt !== null;
+    }, { what: `attempt ${attempt} stored as ready` });
   }
 });
 
