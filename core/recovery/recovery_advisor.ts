@@ -29,10 +29,14 @@ export interface RecoveryAdvisorOptions {
   catalog: Pick<AgentCatalog, "find">;
   settings: RecoverySettings & Pick<Config, "recoveryStableMs">;
   attempts: (query: AttemptQuery) => Promise<AttemptRow[]>;
+  /** For how long LiveKit has been there without a break; 0 while it is not. */
+  livekitReachableForMs: () => number;
   logger: Logger;
 }
 
 const HOOK_TIMEOUT_MS = 200;
+/** rtc-node gives a connection up after 21-31 s, and a silent room is found some seconds later. */
+const LIVEKITS_FAULT_WITHIN_MS = 60_000;
 
 export class RecoveryAdvisor {
   readonly #options: RecoveryAdvisorOptions;
@@ -65,15 +69,17 @@ export class RecoveryAdvisor {
 
   /**
    * No more of them are read than could matter, and none for a first attempt, because a caller is hearing nothing. While the
-   * database is away only the attempt's own number counts.
+   * database is away only the attempt's own number counts. What was lost with LiveKit itself is not held against the agent.
    */
   async #streakOf(failed: FailedAttempt, at: Date, limit: number): Promise<FailureStreak> {
-    const { attempts, settings: { recoveryStableMs }, logger } = this.#options;
-    const { dispatchId, jobId, participant = null, attempt } = failed;
+    const { attempts, livekitReachableForMs, settings: { recoveryStableMs }, logger } = this.#options;
+    const { dispatchId, jobId, participant = null, attempt, failure } = failed;
     if (attempt === 1) return { failures: 1, since: at };
+    const isLivekitsFault = failure.kind === "connection_lost" && livekitReachableForMs() < LIVEKITS_FAULT_WITHIN_MS;
     try {
       const found = await attempts({ dispatchId, participant, limit });
-      return failureStreak(found, { jobId, at }, recoveryStableMs);
+      const streak = failureStreak(found, { jobId, at }, recoveryStableMs);
+      return isLivekitsFault ? { ...streak, failures: 1 } : streak;
     } catch (error) {
       logger.warn("the attempts of a dispatch could not be read", { dispatch: dispatchId, job: jobId, error });
       return { failures: attempt, since: at };

@@ -60,14 +60,15 @@ export interface RecoveryParts {
 export function buildRecovery(sources: RecoverySources): RecoveryParts {
   const { config, database, instanceId, catalog, api, server, livekitHealth, isSpooling, onRetry, logger } = sources;
   const losses = new LossRecorder({ database, catalog, logger });
+  const livekitReachableForMs = () => reachableForMs(livekitHealth, Date.now());
   const advisor = new RecoveryAdvisor({
-    ...{ catalog, settings: config, logger },
+    ...{ catalog, settings: config, livekitReachableForMs, logger },
     attempts: (query) => listAttempts(database, query),
   });
   const rescuer = new OrphanRescuer({
     ...{ database, instanceId, advisor, losses, api, isSpooling, onRetry, logger },
     previousInstanceId: sources.previousInstanceId,
-    reachableForMs: () => reachableForMs(livekitHealth, Date.now()),
+    reachableForMs: livekitReachableForMs,
   });
   const watch = new InstanceWatch({
     ...{ database, instanceId, logger },

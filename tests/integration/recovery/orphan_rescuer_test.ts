@@ -55,7 +55,7 @@ function rescuerOf(changes: Partial<OrphanRescuerOptions> = {}) {
   const rescuer = new OrphanRescuer({
     ...{ database: test.database, instanceId: uuidv7(), previousInstanceId: null, api: room, losses },
     advisor: new RecoveryAdvisor({
-      ...{ catalog, settings, logger: silentLogger },
+      ...{ catalog, settings, logger: silentLogger, livekitReachableForMs: () => 3_600_000 },
       attempts: (query) => listAttempts(test.database, query),
     }),
     reachableForMs: () => CALM_MS,

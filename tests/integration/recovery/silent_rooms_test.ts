@@ -45,7 +45,7 @@ function watchOf() {
   const watch = new SilentRooms({
     ...{ database: test.database, instanceId: uuidv7(), server: "test", api: room, losses },
     advisor: new RecoveryAdvisor({
-      ...{ catalog, settings, logger: silentLogger },
+      ...{ catalog, settings, logger: silentLogger, livekitReachableForMs: () => 3_600_000 },
       attempts: (query) => listAttempts(test.database, query),
     }),
     isLeader: () => true,

@@ -135,6 +135,7 @@ Deno.test("An attempt that joins removes earlier ones of its dispatch and partic
 function advisorOf(
   hooks: Partial<Record<"decide" | "onRecoveryAttempt", unknown>>,
   attempts: () => Promise<AttemptRow[]> = () => Promise.resolve([]),
+  livekitReachableForMs = () => 3_600_000,
 ): RecoveryAdvisor {
   const has = Object.fromEntries(Object.keys(hooks).map((name) => [name, true]));
   const recovery = { maxAttempts: null, maxAgeMs: null, backoff: { firstMs: null, factor: null, maxMs: null } };
@@ -145,7 +146,7 @@ function advisorOf(
   const agent = agentEntry("echo", { descriptor: { hooks: has, recovery } as never, hook: hook as AgentEntry["hook"] });
   const settings = { recoveryMaxAttempts: 3, recoveryMaxAgeMs: 3_600_000, recoveryStableMs: 60_000 };
   const catalog = { find: () => agent };
-  return new RecoveryAdvisor({ catalog, settings, attempts, logger: silentLogger });
+  return new RecoveryAdvisor({ catalog, settings, attempts, livekitReachableForMs, logger: silentLogger });
 }
 
 const FAILED: FailedAttempt = {
@@ -172,7 +173,7 @@ Deno.test("RecoveryAdvisor gives up an agent that fails again and again, not one
   const seconds = (ago: number) => new Date(NOW.getTime() - ago * 1_000);
   const attempts = (readyFor: number) => () =>
     Promise.resolve([3, 2, 1].map((attempt): AttemptRow => ({
-      ...{ jobId: attempt === 3 ? "j" : `${attempt}`, state: "failed", createdAt: seconds(9_000) },
+      ...{ jobId: attempt === 3 ? "j" : `${attempt}`, state: "failed", createdAt: seconds(readyFor + 1) },
       ...{ readyAt: seconds(readyFor), endedAt: NOW },
     })));
   const third = { ...FAILED, attempt: 3 };
@@ -181,6 +182,11 @@ Deno.test("RecoveryAdvisor gives up an agent that fails again and again, not one
     reason: "all 3 attempts in a row failed",
   });
   assert.equal((await advisorOf({}, attempts(7_000)).decide(third, NOW)).action, "RETRY");
+  // Lost with LiveKit's server, however soon: not the agent's fault.
+  const lost = { ...third, failure: { kind: "connection_lost", message: "gave up" } } as const;
+  const decided = async (reachableForMs: number) =>
+    (await advisorOf({}, attempts(10), () => reachableForMs).decide(lost, NOW)).action;
+  assert.deepEqual([await decided(0), await decided(59_999), await decided(60_000)], ["RETRY", "RETRY", "SKIP"]);
 });
 
 Deno.test("RecoveryAdvisor counts by the attempt's own number while the database is away", async () => {
