@@ -68,7 +68,7 @@ export function ProgressPanel({ operation, csrf, canOperate, onAbort }: Props) {
 
 function Abort({ operation: { id, counts }, csrf, onAbort }: Omit<Props, "canOperate">) {
   return (
-    <AskMenu label={`Abort, ${count(counts.waiting)} left out`} isDanger>
+    <AskMenu id="abort" label={`Abort, ${count(counts.waiting)} left out`} isDanger>
       <p>What has been done stays done. The {count(counts.waiting)} that are left stay as they are.</p>
       <form
         method="post"

@@ -67,7 +67,7 @@ function Actions({ rule: { id, name, isEnabled }, csrf }: { rule: RuleView; csrf
           {isEnabled ? "Turn off" : "Turn on"}
         </button>
       </form>
-      <AskInRow verb="Delete" name={name} action="/rules" fields={{ csrf, action: "delete", id }}>
+      <AskInRow id={`delete-${id}`} verb="Delete" name={name} action="/rules" fields={{ csrf, action: "delete", id }}>
         Rooms that start from now on no longer get an agent by {name}. Calls that it began go on.
       </AskInRow>
     </div>

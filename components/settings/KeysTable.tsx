@@ -68,6 +68,7 @@ function Row(
       <td class="num py-2!">
         {state.word === "valid" && (
           <AskInRow
+            id={`revoke-${row.id}`}
             verb="Revoke"
             name={name}
             action="/settings?view=keys"

@@ -37,7 +37,7 @@ export function InstanceActions({ instance, drainTimeoutMs, stoppedAgents, csrf,
           </button>
         </ActionForm>
         {liveJobs > 0 && (
-          <AskMenu label={`End ${calls} now`} isDanger>
+          <AskMenu id={`end-${id}`} label={`End ${calls} now`} isDanger>
             <p>
               {hostname} leaves {liveJobs === 1 ? "its call" : `all ${calls}`}{" "}
               now. Who is there hears nobody from it any more.
@@ -64,7 +64,10 @@ export function InstanceActions({ instance, drainTimeoutMs, stoppedAgents, csrf,
       <ActionForm {...shared} action={state === "cordoned" ? "uncordon" : "cordon"}>
         <button type="submit" class="btn btn-quiet btn-xs">{state === "cordoned" ? "Uncordon" : "Cordon"}</button>
       </ActionForm>
-      <AskMenu label={liveJobs === 0 ? "Drain" : `Drain, ${calls} end${liveJobs === 1 ? "s" : ""} first`}>
+      <AskMenu
+        id={`drain-${id}`}
+        label={liveJobs === 0 ? "Drain" : `Drain, ${calls} end${liveJobs === 1 ? "s" : ""} first`}
+      >
         <ActionForm {...shared} action="drain" class="grid gap-3">
           <p>
             {hostname} takes no new calls.{" "}

@@ -57,6 +57,29 @@ Deno.test("Cordon is one click, shown at once, and Uncordon undoes it", () =>
     equal(await phaseOf(), "serving");
   }));
 
+Deno.test("A menu that is opened before the page is alive stays open", () =>
+  withPage(browser, `${greenroom.url}/sign-in`, async (page) => {
+    const opened = Promise.withResolvers<void>();
+    await page.route("**/*.js*", async (route) => {
+      await opened.promise;
+      await route.continue();
+    });
+    await page.goto(`${greenroom.url}/workers`, { waitUntil: "commit" });
+    await ask(page, "Drain").click();
+    const question = page.getByText("Deadline, minutes from now");
+    await question.waitFor();
+    opened.resolve();
+    await isAlive(page);
+    await button(page, "Cordon").click();
+    await chip(page, "cordoned").waitFor();
+    equal(await question.isVisible(), true);
+    await ask(page, "Drain").click();
+    await question.waitFor({ state: "hidden" });
+    await button(page, "Uncordon").click();
+    await chip(page, "serving").waitFor();
+    equal(await question.isVisible(), false);
+  }, { storageState }));
+
 Deno.test("Drain asks for a deadline and names the calls; the page lists what is left until it ends or is ended", async () => {
   const { body: first } = await greenroom.dispatch({ agent: "echo", room: "front-desk" });
   await greenroom.dispatch({ agent: "echo", room: "clinic" });
