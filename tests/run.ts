@@ -55,7 +55,9 @@ async function runAll() {
     counts: { ...counts, passed: counts.passed + counts.failed - stillFailed, failed: stillFailed },
     failures: again.report.failures,
     brokenOff: again.report.brokenOffBy === "" ? [] : [again.report.brokenOffBy],
-    passedAlone: failures.filter((one) => !again.report.failures.some((other) => other.test === one.test)),
+    passedAlone: failures.filter(({ test, file }) =>
+      !again.report.failures.some((other) => other.test === test && other.file === file)
+    ),
   };
 }
 

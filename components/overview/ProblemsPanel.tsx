@@ -22,11 +22,11 @@ export function ProblemsPanel({ problems }: { problems: Overview["problems"] }) 
       aside={problems.length === 0 ? "none" : `${problems.length} open`}
     >
       {problems.length === 0 && <p class="p-4 text-muted">Nothing wants a look.</p>}
-      {problems.map(({ code, severity, message, remedy }) => {
+      {problems.map(({ code, severity, message, remedy }, index) => {
         const state = severity === "error" ? "failed" : "attention";
         const link = LINKS[code];
         return (
-          <div class="problem" data-state={state} key={`${code} ${message}`}>
+          <div class="problem" data-state={state} key={`${code} ${index}`}>
             <Icon name={`st-${state}`} class="" />
             <div class="min-w-0 wrap-anywhere">
               <h3 class="font-semibold">{message}</h3>

@@ -7,8 +7,8 @@ import type { Logger } from "./logger.ts";
 
 export interface UncaughtErrors {
   count: number;
-  /** Null: there was none. */
-  last: { message: string; atMs: number } | null;
+  /** Of the last one; null: there was none. What it says is for the log only, which takes secrets out. */
+  lastAtMs: number | null;
 }
 
 /** True: it was mine, and I have told whom it concerns. */
@@ -19,7 +19,7 @@ const LOGGED_FIRST = 20;
 const LOGGED_EVERY = 100;
 
 const claims = new Set<Claim>();
-const seen: UncaughtErrors = { count: 0, last: null };
+const seen: UncaughtErrors = { count: 0, lastAtMs: null };
 let report: ((error: unknown) => void) | null = null;
 let isListening = false;
 
@@ -34,7 +34,7 @@ export function claimUncaught(claim: Claim): () => void {
 export function reportUncaught(logger: Logger, nowMs: () => number = Date.now): void {
   report = (error) => {
     seen.count++;
-    seen.last = { message: error instanceof Error ? error.message : String(error), atMs: nowMs() };
+    seen.lastAtMs = nowMs();
     const { count } = seen;
     if (count > LOGGED_FIRST && count % LOGGED_EVERY !== 0) return;
     logger.error("an error that nothing caught: Greenroom goes on, but please report it", { count, error });

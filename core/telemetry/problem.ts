@@ -10,3 +10,8 @@ export interface Problem {
   message: string;
   remedy: string;
 }
+
+/** What a message repeats of a text that others wrote. */
+export function firstLine(text: string): string {
+  return (text.split("\n")[0] ?? "").slice(0, 300);
+}

@@ -1,5 +1,5 @@
 /** What is wrong right now, the worst first, each with what to do about it. Pure. */
-import type { Problem } from "./problem.ts";
+import { firstLine, type Problem } from "./problem.ts";
 import { type InstanceElsewhere, problemsElsewhere } from "./problems_elsewhere.ts";
 
 /** Null: unknown. Times in milliseconds. */
@@ -28,8 +28,8 @@ export interface ProblemFacts {
   /** What the other instances tell of their agents. */
   elsewhere: readonly InstanceElsewhere[];
   databaseMs: number | null;
-  /** The last error of Greenroom's own that nothing caught, and how many there were. */
-  uncaught: { count: number; last: { message: string; atMs: number } | null };
+  /** Errors of Greenroom's own that nothing caught. */
+  uncaught: { count: number; lastAtMs: number | null };
   lastHour: { succeeded: number; failed: number };
 }
 
@@ -227,23 +227,19 @@ function failureProblems({ lastHour: { succeeded, failed } }: ProblemFacts): Pro
   }];
 }
 
-function uncaughtProblems({ uncaught: { count, last } }: ProblemFacts, nowMs: number): Problem[] {
-  if (last === null || nowMs - last.atMs > UNCAUGHT_SHOWN_MS) return [];
+function uncaughtProblems({ uncaught: { count, lastAtMs } }: ProblemFacts, nowMs: number): Problem[] {
+  if (lastAtMs === null || nowMs - lastAtMs > UNCAUGHT_SHOWN_MS) return [];
   return [{
     code: "uncaught_error",
     severity: "warn",
     subject: null,
     message: `Greenroom itself made ${count === 1 ? "an error" : `${count} errors`} since it started, the last ${
-      seconds(nowMs - last.atMs)
-    } ago: ${firstLine(last.message)}`,
+      seconds(nowMs - lastAtMs)
+    } ago.`,
     remedy: "It goes on. Please report it, with what its log says.",
   }];
 }
 
 function seconds(ms: number): string {
   return `${Math.round(ms / 1000)} s`;
-}
-
-function firstLine(text: string): string {
-  return (text.split("\n")[0] ?? "").slice(0, 300);
 }

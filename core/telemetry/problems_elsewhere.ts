@@ -1,5 +1,5 @@
 /** What is wrong on the other instances, as they last told it: the same on several of them is one problem. Pure. */
-import type { Problem } from "./problem.ts";
+import { firstLine, type Problem } from "./problem.ts";
 
 /** Another instance and the agents that it hosts; what it has not repeated in time (`isStale`) says nothing. */
 export interface InstanceElsewhere {
@@ -51,7 +51,7 @@ function problemOf(
   if (state === "broken") {
     return {
       ...{ code: "agent_broken", severity: "error", subject: agent },
-      message: (hosts) => `Agent ${agent} does not load on ${hosts}: ${oneLine(error ?? "no reason given")}`,
+      message: (hosts) => `Agent ${agent} does not load on ${hosts}: ${firstLine(error ?? "no reason given")}`,
       remedy: "Mend its file there; what waits for it runs where it loads.",
     };
   }
@@ -79,7 +79,7 @@ function problemOf(
       ...{ code: "worker_not_registered", severity: "warn", subject: agent },
       message: (hosts) =>
         `The worker of agent ${agent} on ${hosts} is not registered with LiveKit${
-          connection.lastError ? `: ${oneLine(connection.lastError.explanation)}` : ""
+          connection.lastError ? `: ${firstLine(connection.lastError.explanation)}` : ""
         }.`,
       remedy: connection.lastError?.remedy ??
         "That instance tries by itself; direct placement does not depend on it.",
@@ -91,8 +91,4 @@ function inWords(hosts: ReadonlySet<string>): string {
   const names = [...hosts].sort();
   const rest = names.length - MAX_HOSTS;
   return names.slice(0, MAX_HOSTS).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
-}
-
-function oneLine(text: string): string {
-  return (text.split("\n")[0] ?? "").slice(0, 300);
 }

@@ -16,7 +16,7 @@ const FINE: ProblemFacts = {
   instances: [{ id: "01a20219-b6d1-7370-ba5d-43ea08dbbe14", hostname: "here", heartbeatAgeMs: 900 }],
   elsewhere: [{ hostname: "there", agents: [agentElsewhere()] }],
   databaseMs: 2,
-  uncaught: { count: 1, last: { message: "long ago", atMs: NOW_MS - 3_600_001 } },
+  uncaught: { count: 1, lastAtMs: NOW_MS - 3_600_001 },
   lastHour: { succeeded: 100, failed: 1 },
 };
 const REFUSED = { state: "unreachable", error: "refused", remedy: "start it", circuit: "open" };
@@ -58,7 +58,7 @@ const CASES: [code: string, facts: Partial<ProblemFacts>][] = [
   ["worker_not_registered", {
     elsewhere: [{ hostname: "there", agents: [connectingElsewhere("2026-11-22T11:59:49Z")] }],
   }],
-  ["uncaught_error", { uncaught: { count: 2, last: { message: "boom\nat x", atMs: NOW_MS - 60_000 } } }],
+  ["uncaught_error", { uncaught: { count: 2, lastAtMs: NOW_MS - 60_000 } }],
   ["jobs_fail", { lastHour: { succeeded: 10, failed: 5 } }],
 ];
 
